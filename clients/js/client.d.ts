@@ -97,7 +97,11 @@ export type ErrorCode =
   | 'bad_json' | 'unknown_type' | 'missing_field' | 'hello_first' | 'invalid_room' | 'invalid_username' | 'username_taken'
   | 'not_in_room' | 'already_in_room' | 'too_many_rooms' | 'message_too_large' | 'id_reused' | 'rate_limited' | 'unauthorized'
   | 'forbidden' | 'store_unavailable' | 'internal'
-  /** The message does not exist, or is deleted. */
+  /** The user is muted in that room; `until` says for how long. */
+  | 'muted'
+  /** The room is in slow mode; `retryAfterMs` says how long to wait. */
+  | 'slow_mode'
+  /** The message or the user does not exist, or the message is deleted. */
   | 'not_found'
   /** The message has the maximum number of different emoji. */
   | 'limit_reached'
@@ -128,13 +132,15 @@ export type ErrorCode =
   | (string & {});
 
 export class ChatError extends Error {
-  constructor(code: ErrorCode, message: string, details?: { closeCode?: number; retryAfterMs?: number });
+  constructor(code: ErrorCode, message: string, details?: { closeCode?: number; retryAfterMs?: number; until?: string });
   readonly name: 'ChatError';
   readonly code: ErrorCode;
   /** The WebSocket's close code, if a connection ended. */
   readonly closeCode?: number;
   /** How long to wait before trying again. */
   readonly retryAfterMs?: number;
+  /** When a mute or a ban ends. Absent if it has no end. */
+  readonly until?: string;
 }
 
 export interface Limits {
@@ -292,9 +298,41 @@ export interface JoinOptions {
 /** The settings of a room. Treat a value that you do not know like the strictest one. */
 export interface RoomInfo {
   /** Who may join. */
-  join: 'everyone' | 'accounts' | (string & {});
+  join: 'everyone' | 'accounts' | 'members' | (string & {});
   /** Who may post. */
-  post: 'everyone' | 'accounts' | 'moderators' | (string & {});
+  post: 'everyone' | 'accounts' | 'members' | 'moderators' | (string & {});
+  /** How many seconds must pass between two messages of one user; 0: no time. */
+  slowModeS: number;
+  /** Who may address everyone with `@room`. */
+  mentionRoom: 'moderators' | 'everyone' | (string & {});
+}
+
+export type Role = 'member' | 'moderator' | 'owner';
+
+/** What the user is in a room. */
+export interface Standing {
+  role: Role | (string & {}) | null;
+  muted: boolean;
+  /** When the mute ends. Absent if a moderator has to end it. */
+  mutedUntil?: string;
+}
+
+/** What a moderator does to a user. */
+export type Moderation = 'kick' | 'ban' | 'unban' | 'mute' | 'unmute' | 'warn';
+
+/** Whom a moderator means: one of `user` (an id) and `target` (the number of a message). */
+export interface Whom {
+  user?: string;
+  target?: number;
+  /** At most 300 characters. */
+  reason?: string;
+  /** For how long a ban or a mute holds. Absent: until it is ended. */
+  seconds?: number;
+}
+
+export interface RolesPage {
+  roles: { username: string; user: string; role: Role | (string & {}) }[];
+  more: boolean;
 }
 
 export interface Joined {
@@ -434,7 +472,9 @@ export interface RoomEvents {
   /** The messages `targets` were deleted by event number `seq`. */
   deleted: { room: Room; seq: number; targets: number[]; by: DeletedBy };
   /** The settings of the room, which have changed, or may have. */
-  roomChanged: { room: Room; info: RoomInfo };
+  roomChanged: { room: Room; info: RoomInfo; by?: string };
+  /** The user's role in the room has changed, or it was muted or may post again. */
+  standing: { room: Room; standing: Standing };
   /** New states of earlier messages, after missed events. Replace those that you have. */
   changed: { room: Room; messages: Message[] };
   /** Your own messages, from the call of `send` to the ack. */
@@ -482,6 +522,8 @@ export interface ClientEvents extends RoomEvents {
   read: { room: string; epoch: string; upTo: number; unread: number; mentions: number };
   /** News in a room of the list that this client has not joined; at most one a second. */
   inbox: { room: string; upTo: number; unread: number; mentions: number; from?: string };
+  /** A moderator has warned the user. Show it until the user has seen it. Without a `room`: on the whole server. */
+  warned: { room?: string; by?: string; reason?: string; at: string };
   /** An announcement by an admin. Without a `room` it is for everyone. */
   notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };
   /** The server reported an error that belongs to no command. */
@@ -509,6 +551,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly seq: number;
   /** The settings of the room; `null` until it is joined, and from servers that have none. */
   readonly info: RoomInfo | null;
+  /** The user's role in the room, and whether it is muted. */
+  readonly standing: Standing;
   /** By name. A live view. */
   readonly members: ReadonlyMap<string, Member>;
   readonly memberCount: number;
@@ -529,6 +573,11 @@ export class Room extends Emitter<RoomEvents> {
    * Puts an emoji (or its short code) on a message, or with `on: false` removes it. As for `edit`.
    */
   react(target: number, emoji: string, on?: boolean): Promise<number | null>;
+  /** As `ChatClient.configureRoom`, `setRole`, `roles` and `moderate`. */
+  configure(settings: Partial<RoomInfo>): Promise<number | null>;
+  setRole(user: string, role: Role | null): Promise<void>;
+  roles(query?: { after?: string; limit?: number }): Promise<RolesPage>;
+  moderate(action: Moderation, whom: Whom): Promise<void>;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
   /** Reads `members` again, up to `limit` names. */
@@ -629,6 +678,25 @@ export class ChatClient extends Emitter<ClientEvents> {
   edit(room: string, target: number, body: string): Promise<number | null>;
   delete(room: string, target: number): Promise<number | null>;
   react(room: string, target: number, emoji: string, on?: boolean): Promise<number | null>;
+  /**
+   * Registers a room that the client has joined: the user becomes its owner. Rejects with
+   * `forbidden` if the user is a guest, or the room has an owner or is in use.
+   */
+  createRoom(room: string, settings?: Partial<RoomInfo>): Promise<number | null>;
+  /**
+   * Changes settings of a room; those that are absent stay. Resolves with the number of the event,
+   * or with `null` if nothing changes. Rejects with `forbidden` unless the user is an owner.
+   */
+  configureRoom(room: string, settings: Partial<RoomInfo>): Promise<number | null>;
+  /** Gives a user a role in a room; `null` takes it away. */
+  setRole(room: string, user: string, role: Role | null): Promise<void>;
+  /** The users who have a role in a room, ordered by their ids; 100 if `limit` is absent. */
+  roles(room: string, query?: { after?: string; limit?: number }): Promise<RolesPage>;
+  /**
+   * Removes, bans, mutes or warns a user, or ends a ban or a mute. When it resolves, it is in
+   * effect.
+   */
+  moderate(room: string, action: Moderation, whom: Whom): Promise<void>;
   /**
    * Searches for messages that have all words of the query. Rejects with `forbidden` if the server
    * keeps no history, and with `missing_field` if the query has no word.

@@ -43,10 +43,19 @@ export class ChatError extends Error {
     this.code = code;
     this.closeCode = details.closeCode;
     this.retryAfterMs = details.retryAfterMs;
+    this.until = details.until;
   }
 }
 
 const disconnected = () => new ChatError('disconnected', 'not connected to the server');
+
+const settingFields = ({ join, post, slowModeS, mentionRoom }) => ({ join, post, slow_mode_s: slowModeS, mention_room: mentionRoom });
+
+/** The settings in `info`. Older servers have fewer of them. */
+const settingsOf = ({ join, post, slow_mode_s: slowModeS = 0, mention_room: mentionRoom = 'moderators' }) => ({ join, post, slowModeS, mentionRoom });
+
+/** What the user is in a room, from `you` or `info`. */
+const standingOf = ({ role = null, muted = false, muted_until: mutedUntil }) => ({ role, muted, mutedUntil });
 
 /** Monotonic, for durations. The wall clock may be set back. */
 const monotonicNow = () => performance.now();
@@ -188,7 +197,7 @@ class Connection {
   #onReply(frame) {
     const callback = this.#callbacks.get(frame.ref);
     this.#callbacks.delete(frame.ref);
-    if (frame.type === 'error') callback(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms }), null);
+    if (frame.type === 'error') callback(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms, until: frame.until }), null);
     else callback(null, frame);
   }
 
@@ -409,6 +418,7 @@ class Membership {
   epoch = null;
   /** The settings of the room. */
   info = null;
+  standing = standingOf({});
   seq = 0;
   /** From an event that does not fit the cursor to the `joined` that closes the gap. */
   isResyncing = false;
@@ -467,6 +477,10 @@ export class Room extends Emitter {
     return this.#membership.info;
   }
 
+  get standing() {
+    return this.#membership.standing;
+  }
+
   /** By username. A live view: do not modify it. */
   get members() {
     return this.#membership.roster.names;
@@ -491,6 +505,22 @@ export class Room extends Emitter {
 
   delete(target) {
     return this.#client.delete(this.name, target);
+  }
+
+  configure(settings) {
+    return this.#client.configureRoom(this.name, settings);
+  }
+
+  setRole(user, role) {
+    return this.#client.setRole(this.name, user, role);
+  }
+
+  roles(query) {
+    return this.#client.roles(this.name, query);
+  }
+
+  moderate(action, whom) {
+    return this.#client.moderate(this.name, action, whom);
   }
 
   react(target, emoji, on) {
@@ -1018,7 +1048,8 @@ export class ChatClient extends Emitter {
     membership.isResyncing = false;
     membership.roster.snapshot(frame.members, frame.member_count);
     if (!recovered) [membership.epoch, membership.seq] = [epoch, seq];
-    membership.info = info ?? null;
+    membership.info = info ? settingsOf(info) : null;
+    membership.standing = standingOf(info ?? {});
     const details = { epoch, seq, oldest, first, last, info: membership.info, rejoined, recovered, messages: recovered ? [] : frame.messages };
     this.#emitInRoom(membership, 'joined', details);
     const { joining } = membership;
@@ -1088,6 +1119,8 @@ export class ChatClient extends Emitter {
       if (frame.room !== undefined && !room) return;
       return this.emit('notice', { room, level: frame.level, body: frame.body });
     }
+    // Also of a room that the user is not in any more.
+    if (frame.type === 'warned') return this.emit('warned', { room: frame.room, by: frame.by, reason: frame.reason, at: frame.at });
     const membership = this.#memberships.get(frame.room);
     if (frame.type === 'error') return this.emit('error', new ChatError(frame.code, frame.message));
     if (!membership) return;
@@ -1100,6 +1133,9 @@ export class ChatClient extends Emitter {
       this.#emitInRoom(membership, 'presence', { joined, left: frame.left, memberCount: frame.member_count, partial: frame.partial === true });
     } else if (frame.type === 'typing') {
       this.#emitInRoom(membership, 'typing', { username: frame.username });
+    } else if (frame.type === 'you') {
+      membership.standing = standingOf(frame);
+      this.#emitInRoom(membership, 'standing', { standing: membership.standing });
     }
   }
 
@@ -1122,7 +1158,7 @@ export class ChatClient extends Emitter {
     else if (type === 'edited') this.#emitInRoom(membership, 'edited', event);
     else if (type === 'deleted') this.#emitInRoom(membership, 'deleted', { seq: event.seq, targets: event.targets, by: event.by });
     else if (type === 'reactions') this.#emitInRoom(membership, 'reactions', this.#reactionsOf(event));
-    else if (type === 'room_changed') this.#setInfo(membership, event.info);
+    else if (type === 'room_changed') this.#setInfo(membership, event.info, event.by);
   }
 
   /** The frame is the same for everyone in the room: adds what it means for this user. */
@@ -1132,9 +1168,9 @@ export class ChatClient extends Emitter {
     return { seq, target, changes: changes.map((change) => ({ ...change, ...mineOf(change) })) };
   }
 
-  #setInfo(membership, info) {
-    membership.info = info;
-    this.#emitInRoom(membership, 'roomChanged', { info });
+  #setInfo(membership, info, by) {
+    membership.info = settingsOf(info);
+    this.#emitInRoom(membership, 'roomChanged', { info: membership.info, by });
   }
 
   #applySync(membership, frame) {
@@ -1287,6 +1323,36 @@ export class ChatClient extends Emitter {
     const command = { type: 'search', query, room: room?.normalize('NFC'), from: from?.normalize('NFC'), before, limit };
     const { messages, more, before: next } = await this.#ask(command);
     return { messages, more, before: next };
+  }
+
+  // Owners and moderators.
+
+  /** Registers a room that the client has joined: the user becomes its owner. As for `edit`. */
+  async createRoom(name, settings = {}) {
+    const { seq = null } = await this.#ask({ type: 'create_room', room: name.normalize('NFC'), ...settingFields(settings) });
+    return seq;
+  }
+
+  /** Changes settings of a room; those that are absent stay. As for `edit`. */
+  async configureRoom(name, settings) {
+    const { seq = null } = await this.#ask({ type: 'configure_room', room: name.normalize('NFC'), ...settingFields(settings) });
+    return seq;
+  }
+
+  /** Gives a user a role in a room; `null` takes it away. */
+  async setRole(name, user, role) {
+    await this.#ask({ type: 'set_role', room: name.normalize('NFC'), user, role: role ?? undefined });
+  }
+
+  /** A page of the users who have a role: `{roles, more}`, ordered by their ids. */
+  async roles(name, { after, limit } = {}) {
+    const { roles, more } = await this.#ask({ type: 'roles', room: name.normalize('NFC'), after, limit });
+    return { roles, more };
+  }
+
+  /** Removes, bans, mutes or warns a user (by id) or the author of a message (by number). */
+  async moderate(name, action, { user, target, reason, seconds } = {}) {
+    await this.#ask({ type: 'moderate', room: name.normalize('NFC'), action, user, target, reason, for_s: seconds });
   }
 
   // The list of the user's rooms.

@@ -2,19 +2,53 @@
 
 use std::sync::Arc;
 
-use chat_protocol::RoomSettings;
+use chat_protocol::{RoomRole, RoomSettings, Standing, Timestamp};
+
+use crate::rules::Until;
+use crate::{Actor, Rank, Rules};
 
 /// What a room allows, in one version. Cloning is cheap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomPolicy {
     version: u64,
     settings: Arc<RoomSettings>,
+    rules: Arc<Rules>,
+    server: Arc<Rules>,
 }
 
 impl RoomPolicy {
     /// The policy with this version; a room that was never changed has version 0.
     pub fn new(version: u64, settings: impl Into<Arc<RoomSettings>>) -> Self {
-        Self { version, settings: settings.into() }
+        Self { version, settings: settings.into(), ..Self::default() }
+    }
+
+    /// Sets who has a role in the room, and who is banned or muted there.
+    #[must_use]
+    pub fn rules(self, rules: impl Into<Arc<Rules>>) -> Self {
+        Self { rules: rules.into(), ..self }
+    }
+
+    /// The same policy with other settings, in a newer version.
+    #[must_use]
+    pub fn configured(&self, version: u64, settings: impl Into<Arc<RoomSettings>>) -> Self {
+        Self { version, settings: settings.into(), ..self.clone() }
+    }
+
+    /// The same policy with other rules, in a newer version.
+    #[must_use]
+    pub fn ruled(&self, version: u64, rules: impl Into<Arc<Rules>>) -> Self {
+        Self { version, rules: rules.into(), ..self.clone() }
+    }
+
+    /// What a user is in the room, and whether it may post there.
+    pub fn standing(&self, actor: &Actor, now: Timestamp) -> Standing {
+        Standing::new(self.role(actor), self.mute(actor, now))
+    }
+
+    /// Sets who is banned or muted on the whole server.
+    #[must_use]
+    pub fn server_rules(self, server: impl Into<Arc<Rules>>) -> Self {
+        Self { server: server.into(), ..self }
     }
 
     /// The version. Of two policies of one room, the newer one has the greater version.
@@ -25,5 +59,39 @@ impl RoomPolicy {
     /// The settings of the room.
     pub fn settings(&self) -> &Arc<RoomSettings> {
         &self.settings
+    }
+
+    /// How much a user may do in the room.
+    pub fn rank(&self, actor: &Actor) -> Rank {
+        Rank::new(actor.kind(), actor.role(), self.role(actor))
+    }
+
+    /// The role of a user in the room. A guest has none.
+    pub fn role(&self, actor: &Actor) -> Option<RoomRole> {
+        self.rules.role(actor.ids())
+    }
+
+    /// Until when a user is banned from the room, or from the server; `None` if it is not.
+    pub fn ban(&self, actor: &Actor, now: Timestamp) -> Option<Until> {
+        self.rules.ban(actor.ids(), now).max_until(self.server.ban(actor.ids(), now))
+    }
+
+    /// Until when a user is muted in the room, or on the server; `None` if it is not.
+    pub fn mute(&self, actor: &Actor, now: Timestamp) -> Option<Until> {
+        self.rules.mute(actor.ids(), now).max_until(self.server.mute(actor.ids(), now))
+    }
+}
+
+/// Combines two restrictions, of which either may not exist.
+trait MaxUntil {
+    fn max_until(self, other: Self) -> Self;
+}
+
+impl MaxUntil for Option<Until> {
+    fn max_until(self, other: Self) -> Self {
+        match (self, other) {
+            (Some(one), Some(other)) => Some(crate::rules::later(one, other)),
+            (one, other) => one.or(other),
+        }
     }
 }

@@ -21,7 +21,7 @@ mod store;
 mod token;
 
 pub use account::{Account, AccountPage, Counts, NewAccount, Reservation, Subject, SubjectError};
-pub use chat_protocol::Notify;
+pub use chat_protocol::{About, DisplayName, Label, Notify, TextError, TimeZone};
 pub use error::{AddError, AddTokenError, CreateError, StoreError, StoreErrorKind};
 pub use hasher::Hasher;
 pub use ids::{IdError, InviteId, TokenId};
@@ -33,7 +33,7 @@ pub use jwt::{
 pub use memory::MemoryAccounts;
 pub use name::{look_alike_keys, look_alike_version};
 pub use password::{HashError, Password, PasswordError, PasswordHash, PasswordHashError};
-pub use profile::{About, DisplayName, Label, Profile, ProfileChange, TextError, TimeZone};
+pub use profile::{Profile, ProfileChange};
 pub use rooms::{RoomChange, RoomEntry};
 pub use secret::{InviteCode, InviteHash, SecretError, TokenHash, TokenSecret};
 #[cfg(feature = "sqlite")]

@@ -1,5 +1,7 @@
 //! The handle of a client.
 
+mod moderation;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;

@@ -17,18 +17,20 @@ mod model;
 pub use chat_protocol::v2::{
     Bye, Deleted, DeletedBy, Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, LeftReason,
     MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount,
-    Reactions, Reactor, Read, ReplyTo, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
-    User, WelcomeLimits,
+    Reactions, Reactor, Read, ReplyTo, RoleInfo, RolesPage, RoomKind, RoomListEntry, RoomSettings, Since,
+    Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
 pub use chat_protocol::{
     CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost,
-    MessageId, NameError, Reference, Role, RoomName, Timestamp, UserId, UserKind, Username,
+    MentionRoom, MessageId, Moderation, NameError, Reason, Reference, Role, RoomName, RoomRole, TextError,
+    Timestamp, UserId, UserKind, Username,
 };
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Ack, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Draft, Event,
-    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Reacted, SearchQuery, Timeline,
+    Ack, Act, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Draft,
+    Event, JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Reacted, SearchQuery, SettingsChange,
+    Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

@@ -138,7 +138,7 @@ impl Room {
             return Ok(Appended::Unchanged);
         }
         let is_own = texts.all(|text| deletion.is_author(text.user.as_str()));
-        let by = deletion.deleted_by(is_own).ok_or(AppendError::NotAuthor)?;
+        let by = deletion.deleted_by(is_own, self.settings.version)?;
         let mut deleted = Vec::new();
         for message in &mut self.messages {
             if targets.contains(&message.seq) && message.text().is_some() {
@@ -223,17 +223,23 @@ impl Room {
         Count::new(self.kept(retention).iter().filter(counts).take(max).count(), self.newest)
     }
 
-    fn configure(&mut self, NewRoomChange { room, settings, .. }: NewRoomChange) -> Appended {
+    fn configure(&mut self, change: NewRoomChange) -> Result<Appended, AppendError> {
+        Permission::check(change.permission, self.settings.version)
+            .map_err(|reason| reason.into_error(change.clone()))?;
+        let NewRoomChange { room, settings, by, .. } = change;
         if *self.settings.settings == settings {
-            return Appended::Unchanged;
+            return Ok(Appended::Unchanged);
         }
         let version = self.settings.version + 1;
         self.settings = StoredSettings::new(settings.clone(), version);
         self.newest += 1;
-        Appended::Stored(StoredEvent::RoomChange(
-            Arc::new(RoomChange::new(room, self.newest, settings)),
-            version,
-        ))
+        let change = RoomChange::new(room, self.newest, settings).by(by);
+        Ok(Appended::Stored(StoredEvent::RoomChange(Arc::new(change), version)))
+    }
+
+    fn raise_version(&mut self) -> Appended {
+        self.settings.version += 1;
+        Appended::NewRules(self.settings.version)
     }
 
     /// The messages that retention keeps.
@@ -323,7 +329,8 @@ impl HistoryStore for ListHistory {
             NewEvent::Edit(edit) => room.edit(edit),
             NewEvent::Deletion(deletion) => room.delete(deletion),
             NewEvent::Reaction(reaction) => room.react(reaction),
-            NewEvent::RoomChange(change) => Ok(room.configure(change)),
+            NewEvent::RoomChange(change) => room.configure(change),
+            NewEvent::NewRules(_) => Ok(room.raise_version()),
         };
         // under the lock, so that results come in the order of the numbers
         on_appended(result);

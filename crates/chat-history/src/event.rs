@@ -27,6 +27,9 @@ pub enum NewEvent {
     Reaction(NewReaction),
     /// The settings of the room are changed.
     RoomChange(NewRoomChange),
+    /// Something else that the policy of this room depends on has changed, such as who is muted: the
+    /// version of the policy is raised. It takes no number.
+    NewRules(RoomName),
 }
 
 impl NewEvent {
@@ -38,6 +41,7 @@ impl NewEvent {
             Self::Deletion(deletion) => &deletion.room,
             Self::Reaction(reaction) => &reaction.room,
             Self::RoomChange(change) => &change.room,
+            Self::NewRules(room) => room,
         }
     }
 }
@@ -80,12 +84,23 @@ pub struct NewRoomChange {
     pub room: RoomName,
     /// All settings, as they are afterwards.
     pub settings: RoomSettings,
+    /// Who changes them; `None`: who runs the server.
+    pub by: Option<Username>,
+    /// Whether the user may change them, by the policy of the room. `None`: there is nothing to
+    /// check.
+    pub permission: Option<Permission>,
 }
 
 impl NewRoomChange {
     /// The change that leads to these settings.
     pub fn new(room: RoomName, settings: RoomSettings) -> Self {
-        Self { room, settings }
+        Self { room, settings, by: None, permission: None }
+    }
+
+    /// Sets who changes them, and whether that user may.
+    #[must_use]
+    pub fn by(self, username: Username, permission: Permission) -> Self {
+        Self { by: Some(username), permission: Some(permission), ..self }
     }
 }
 
@@ -102,6 +117,9 @@ pub struct NewDeletion {
     /// The ids of the user who deletes them. If they are all of this user, they are deleted by
     /// their author. `None`: they may be of anyone.
     pub authors: Option<Arc<[UserId]>>,
+    /// Whether the user may delete the messages of others, by the policy of the room. `None`: there
+    /// is nothing to check.
+    pub permission: Option<Permission>,
 }
 
 /// The maximum number of messages that one event deletes.
@@ -110,25 +128,36 @@ pub const MAX_TARGETS: usize = 500;
 impl NewDeletion {
     /// The deletion of the messages with these numbers, in as many events as it takes.
     pub fn batches(room: &RoomName, targets: &[u64], by: DeletedBy) -> impl Iterator<Item = Self> {
-        let event =
-            move |targets: &[u64]| Self { room: room.clone(), targets: targets.to_vec(), by, authors: None };
+        let event = move |targets: &[u64]| Self {
+            room: room.clone(),
+            targets: targets.to_vec(),
+            by,
+            authors: None,
+            permission: None,
+        };
         targets.chunks(MAX_TARGETS).map(event)
     }
 
-    /// The deletion of one message by a user with these ids: by its author, or with `moderates` by
-    /// a moderator who may delete the messages of others, too.
-    pub fn by_user(room: RoomName, target: u64, authors: Arc<[UserId]>, moderates: bool) -> Self {
-        let by = if moderates { DeletedBy::Moderator } else { DeletedBy::Author };
-        Self { room, targets: vec![target], by, authors: Some(authors) }
+    /// The deletion of one message by a user with these ids: by its author, or by a moderator, if
+    /// the user has the permission to delete the messages of others, too.
+    pub fn by_user(room: RoomName, target: u64, authors: Arc<[UserId]>, permission: Permission) -> Self {
+        let by = DeletedBy::Moderator;
+        Self { room, targets: vec![target], by, authors: Some(authors), permission: Some(permission) }
     }
 
-    /// Who deletes the messages, if they are or are not all of the user who does; `None` if that
-    /// user may not. For implementations of a store.
-    pub fn deleted_by(&self, is_own: bool) -> Option<DeletedBy> {
-        match (&self.authors, self.by) {
-            (Some(_), _) if is_own => Some(DeletedBy::Author),
-            (Some(_), DeletedBy::Author) => None,
-            (_, by) => Some(by),
+    /// Who deletes the messages, if they are or are not all of the user who does, in a room whose
+    /// policy has the version `current`. For implementations of a store.
+    ///
+    /// # Errors
+    /// [`AppendError::NotAuthor`] if that user may not, and [`AppendError::PolicyChanged`].
+    pub fn deleted_by(&self, is_own: bool, current: u64) -> Result<DeletedBy, AppendError> {
+        if self.authors.is_some() && is_own {
+            return Ok(DeletedBy::Author);
+        }
+        match Permission::check(self.permission, current) {
+            Ok(()) => Ok(self.by),
+            Err(NotPermitted::Denied) => Err(AppendError::NotAuthor),
+            Err(outdated) => Err(outdated.into_error(self.clone())),
         }
     }
 

@@ -171,18 +171,27 @@ impl Rooms {
         log
     }
 
-    fn configure(&mut self, NewRoomChange { room, settings }: NewRoomChange) -> Appended {
-        let known = self.settings.get(&room).cloned().unwrap_or_default();
+    fn configure(&mut self, change: NewRoomChange) -> Result<Appended, AppendError> {
+        let known = self.settings.get(&change.room).cloned().unwrap_or_default();
+        Permission::check(change.permission, known.version)
+            .map_err(|reason| reason.into_error(change.clone()))?;
+        let NewRoomChange { room, settings, by, .. } = change;
         if *known.settings == settings {
-            return Appended::Unchanged;
+            return Ok(Appended::Unchanged);
         }
         let version = known.version + 1;
         self.settings.insert(room.clone(), StoredSettings::new(settings.clone(), version));
         let log = self.log(&room);
         log.newest += 1;
-        let change = RoomChange::new(room, log.newest, settings);
+        let change = RoomChange::new(room, log.newest, settings).by(by);
         self.evict();
-        Appended::Stored(StoredEvent::RoomChange(Arc::new(change), version))
+        Ok(Appended::Stored(StoredEvent::RoomChange(Arc::new(change), version)))
+    }
+
+    fn raise_version(&mut self, room: RoomName) -> Appended {
+        let known = self.settings.entry(room).or_default();
+        known.version += 1;
+        Appended::NewRules(known.version)
     }
 
     /// `digest` is that of an edit with an id.
@@ -223,6 +232,7 @@ impl Rooms {
     }
 
     fn delete(&mut self, deletion: NewDeletion) -> Result<Appended, AppendError> {
+        let version = self.policy_version(&deletion.room);
         let log = self.logs.get_mut(&deletion.room).ok_or(AppendError::NotFound)?;
         let (before, seq) = (log.bytes, log.newest + 1);
         let mut targets = deletion.targets.clone();
@@ -238,7 +248,7 @@ impl Rooms {
         }
         let mut texts = targets.iter().filter_map(|target| log.get(*target)?.text());
         let is_own = texts.all(|text| deletion.is_author(text.user.as_str()));
-        let by = deletion.deleted_by(is_own).ok_or(AppendError::NotAuthor)?;
+        let by = deletion.deleted_by(is_own, version)?;
         let room = deletion.room;
         for target in &targets {
             log.address(*target, Mentions::default());
@@ -461,7 +471,8 @@ impl HistoryStore for MemoryHistory {
             NewEvent::Edit(edit) => rooms.edit(&edit, digest),
             NewEvent::Deletion(deletion) => rooms.delete(deletion),
             NewEvent::Reaction(reaction) => rooms.react(&reaction),
-            NewEvent::RoomChange(change) => Ok(rooms.configure(change)),
+            NewEvent::RoomChange(change) => rooms.configure(change),
+            NewEvent::NewRules(room) => Ok(rooms.raise_version(room)),
         };
         // under the lock, so that results come in the order of the numbers
         on_appended(outcome);

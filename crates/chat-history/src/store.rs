@@ -21,6 +21,8 @@ pub enum Appended {
     Repeated(u64),
     /// The event would change nothing. It was not stored, and has no number.
     Unchanged,
+    /// The policy of the room has this version now. The event has no number.
+    NewRules(u64),
 }
 
 impl Appended {
@@ -38,7 +40,7 @@ impl Appended {
             Self::Stored(event) => Some(event.seq()),
             Self::Duplicate(message) => Some(message.seq),
             Self::Repeated(seq) => Some(*seq),
-            Self::Unchanged => None,
+            Self::Unchanged | Self::NewRules(_) => None,
         }
     }
 
@@ -278,13 +280,19 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// [`AppendError::NotAllowed`].
     ///
     /// A change of the settings raises the version of the room's policy by one. If the settings are
-    /// as they were, the result is [`Appended::Unchanged`].
+    /// as they were, the result is [`Appended::Unchanged`]. If the
+    /// [permission](crate::NewRoomChange::permission) does not allow it, the result is the same as
+    /// for a message.
+    ///
+    /// [`NewRules`](crate::NewEvent::NewRules) raises the version by one and stores nothing else:
+    /// the result is [`Appended::NewRules`].
     ///
     /// A deletion removes the text, the author and the author's id from those of its targets that
     /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`], or
     /// [`AppendError::NotFound`] if none of the targets exists. If one of them is not of the
-    /// [author](crate::NewDeletion::authors) who deletes them, and that is no moderator, the result
-    /// is [`AppendError::NotAuthor`].
+    /// [author](crate::NewDeletion::authors) who deletes them, the
+    /// [permission](crate::NewDeletion::permission) decides: the result is
+    /// [`AppendError::NotAuthor`] if it does not allow it, and [`AppendError::PolicyChanged`].
     ///
     /// An edit replaces the text of its target; the old one is not kept. An edit whose
     /// [id](crate::NewEdit::id) the same user has used in the same room within the last 24 hours is

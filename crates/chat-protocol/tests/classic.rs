@@ -42,7 +42,14 @@ fn notice(body: &str, members: Arc<MemberList>) -> Event {
 }
 
 fn refused(reason: &str, members: Arc<MemberList>) -> Event {
-    Event::Refused { code: ErrorCode::BadJson, reason: reason.into(), reference: None, members }
+    Event::Refused {
+        code: ErrorCode::BadJson,
+        reason: reason.into(),
+        reference: None,
+        until: None,
+        retry_after: None,
+        members,
+    }
 }
 
 fn written(event: &Event) -> String {

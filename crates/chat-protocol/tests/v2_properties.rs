@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use chat_protocol::v2::{
     self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello, History,
-    HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice,
-    NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, RoomChanged, Send, ServerFrame,
-    Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Moderate,
+    Notice, NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, RoomChanged, RoomInfo,
+    Send, ServerFrame, SetRole, Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits, You,
 };
 use chat_protocol::{
-    Content, Emoji, Epoch, GuestToken, MayJoin, MayPost, Mention, Message, MessageId, Reactor, Reference,
-    ReplyTo, Role, RoomName, RoomSettings, Text, Timestamp, UserId, UserKind, Username,
+    Content, Emoji, Epoch, GuestToken, MayJoin, MayPost, Mention, Message, MessageId, Moderation, Reactor,
+    Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings, Standing, Text, Timestamp, UserId, UserKind,
+    Username,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -103,8 +104,26 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         room().prop_map(|room| Command::Typing { room }),
+        (room(), option::of(user_id()), option::of(any::<u64>()), moderation(), option::of(any::<u64>()))
+            .prop_map(|(room, user, target, action, for_s)| {
+                let reason = for_s.map(|_| "why\nso".parse().unwrap());
+                Command::Moderate(Moderate { room, action, user, target, reason, for_s })
+            }),
+        (room(), user_id(), option::of(proptest::sample::select(RoomRole::ALL.to_vec())))
+            .prop_map(|(room, user, role)| Command::SetRole(SetRole { room, user, role })),
         Just(Command::Ping),
     ]
+}
+
+/// Any standing, from a number.
+fn standing(n: u64) -> Standing {
+    let role = RoomRole::ALL.get(usize::try_from(n % 4).unwrap()).copied();
+    let until = (n.is_multiple_of(3)).then(|| Timestamp::from_millis(1_700_000_000_000));
+    Standing::new(role, n.is_multiple_of(5).then_some(until))
+}
+
+fn moderation() -> impl Strategy<Value = Moderation> {
+    proptest::sample::select(Moderation::ALL.to_vec())
 }
 
 fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
@@ -234,7 +253,7 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                         epoch,
                         seq,
                         oldest,
-                        info,
+                        info: RoomInfo { settings: info, standing: standing(seq) },
                         members,
                         member_count,
                         first,
@@ -302,8 +321,9 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
             }),
         (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())
             .prop_map(|(room, seq, targets, by)| ServerFrame::Deleted(Deleted { room, seq, targets, by })),
-        (room(), any::<u64>(), settings())
-            .prop_map(|(room, seq, info)| ServerFrame::RoomChanged(RoomChanged { room, seq, info })),
+        (room(), any::<u64>(), option::of(username()), settings())
+            .prop_map(|(room, seq, by, info)| ServerFrame::RoomChanged(RoomChanged { room, seq, by, info })),
+        (room(), any::<u64>()).prop_map(|(room, n)| ServerFrame::You(You { room, standing: standing(n) })),
         (room(), any::<(u64, u64)>(), option::of((stored(), stored())), option::of(settings())).prop_map(
             |(room, (first_seq, seq), lists, info)| {
                 let recovered = lists.is_some();
@@ -322,9 +342,9 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
             level,
             body
         })),
-        (reference(), code, body(), option::of(any::<u64>())).prop_map(
-            |(reference, code, message, retry_after_ms)| {
-                ServerFrame::Error(Error { reference, code, message, retry_after_ms })
+        (reference(), code, body(), option::of(any::<u64>()), option::of(time())).prop_map(
+            |(reference, code, message, retry_after_ms, until)| {
+                ServerFrame::Error(Error { reference, code, message, retry_after_ms, until })
             }
         ),
         (any::<u16>(), text(), any::<bool>(), option::of(any::<u64>())).prop_map(

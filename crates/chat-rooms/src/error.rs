@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_access::Denied;
+use chat_access::{ActError, Denied};
 use chat_history::HistoryError;
 use chat_presence::StoreError;
 
@@ -66,6 +66,33 @@ pub enum SendError {
     /// the same id.
     #[error("the message could not be stored")]
     Store(#[source] HistoryError),
+}
+
+/// The error returned if a room is not registered.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// Others are in the room, or it has a history: only a moderator of the server can register it.
+    #[error("the room is in use; ask a moderator of the server")]
+    InUse,
+    /// The act is not carried out.
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+/// The error returned if the settings of a room are not changed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigureError {
+    /// The member has left the room or was removed from it.
+    #[error("no longer a member of the room")]
+    NotAMember,
+    /// The user may not change them.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A store failed. It is unknown whether the settings are changed.
+    #[error(transparent)]
+    Store(#[from] HistoryError),
 }
 
 /// The error returned if something cannot be read.

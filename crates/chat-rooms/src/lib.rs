@@ -18,7 +18,7 @@ pub use delivery::sink::{EventSink, Events, FrameSink, Sink, SinkClosed};
 pub use delivery::window::SendWindow;
 pub use engine::Engine;
 pub use engine::builder::EngineBuilder;
-pub use error::{JoinError, ReadError, SendError};
+pub use error::{ConfigureError, JoinError, ReadError, RegisterError, SendError};
 pub use limits::EngineLimits;
 pub use member::Membership;
 pub use member::admission::Admission;

@@ -23,6 +23,7 @@ pub(crate) struct Meters {
     pub(crate) reactions: Counter,
     pub(crate) syncs: Counter,
     pub(crate) resyncs: Counter,
+    pub(crate) acts: Counter,
     pub(crate) joins: Counter,
     pub(crate) leaves: Counter,
     pub(crate) members: Gauge,
@@ -67,6 +68,10 @@ impl Meters {
             name("resyncs_total"),
             "Sessions that asked again for what they had missed of a room that they are in"
         );
+        describe_counter!(
+            name("acts_total"),
+            "What moderators and owners have done: roles, bans, mutes, kicks, warnings, settings"
+        );
         describe_counter!(name("joins_total"), "Members that joined a room");
         describe_counter!(name("leaves_total"), "Members that left a room");
         describe_gauge!(name("members"), "Members of all rooms; a user in two rooms counts twice");
@@ -84,6 +89,7 @@ impl Meters {
             reactions: counter!(name("reactions_total")),
             syncs: counter!(name("syncs_total")),
             resyncs: counter!(name("resyncs_total")),
+            acts: counter!(name("acts_total")),
             joins: counter!(name("joins_total")),
             leaves: counter!(name("leaves_total")),
             members: gauge!(name("members")),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::AccessStore;
 use chat_history::Retention;
 use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
@@ -64,6 +65,8 @@ pub struct Config {
     pub page: Page,
     /// The accounts of users. `None`: there are only guests.
     pub accounts: Option<Accounts>,
+    /// Who has a role in a room, and who is banned or muted. `None`: a store in memory.
+    pub access: Option<Arc<dyn AccessStore>>,
     /// Where messages are searched. `None`: there is no search.
     pub search: Option<Search>,
     /// Who may register an account.
@@ -116,6 +119,7 @@ impl Default for Config {
             origins: Origins::default(),
             page: Page::default(),
             accounts: None,
+            access: None,
             search: None,
             registration: Registration::default(),
             guests: true,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chat_access::{ActError, AuditRecord, NewAct, Person};
 use chat_accounts::{Account, CreateError, NewAccount, StoreError};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{CloseCode, DeletedBy, UserId};
@@ -105,6 +106,23 @@ impl Control {
         let accounts = self.accounts().ok_or_else(|| StoreError::other("this server has no accounts"))?;
         let by = erases.then_some(DeletedBy::Operator);
         self.context.delete_account(accounts, account, by).await
+    }
+
+    /// The user with this id, if it is connected or has an account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the accounts cannot be read.
+    pub async fn person(&self, id: &UserId) -> Result<Option<Person>, StoreError> {
+        self.context.person(id).await
+    }
+
+    /// Carries out an act in a room, as [`Engine::act`] does. A user who is warned is told so in all
+    /// of its sessions, or when it comes.
+    ///
+    /// # Errors
+    /// [`ActError`] from the engine.
+    pub async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
+        self.context.act(act).await
     }
 
     /// Ends all `chat.v2` sessions of a user: their connections are closed with 4401, and they

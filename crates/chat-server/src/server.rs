@@ -28,6 +28,7 @@ use crate::context::expiry;
 use crate::context::inbox::Inbox;
 use crate::context::observer::Observer;
 use crate::context::sessions::Sessions;
+use crate::context::warnings::Warnings;
 use crate::control::Control;
 use crate::encoding::Encodings;
 use crate::encoding::rendered::Rendered;
@@ -83,6 +84,10 @@ impl Server {
             .limits(EngineLimits { members_per_room: config.members_per_room, ..EngineLimits::default() })
             .metrics_prefix(metrics::PREFIX)
             .count_usage(config.count_usage);
+        let builder = match &config.access {
+            Some(access) => builder.access(Arc::clone(access)),
+            None => builder,
+        };
         let inbox = Inbox::default();
         let observer = Observer {
             inbox: config.accounts.is_some().then(|| inbox.clone()),
@@ -93,8 +98,11 @@ impl Server {
         let rendered = Arc::new(Rendered::new(config.remote_images));
         let (builder, encodings) = Encodings::add_to(builder, &rendered);
         let log = Arc::<ClientLog>::default();
+        let engine = builder.start().await?;
+        let warnings = Warnings::load(&**engine.access()).await;
         let context = Context {
-            engine: builder.start().await?,
+            engine,
+            warnings,
             encodings,
             sessions: Sessions::default(),
             classics: ClassicClients::default(),

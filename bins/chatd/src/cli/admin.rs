@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use chat_admin::v1::{Join, Level, Post};
+use chat_admin::v1::{Join, Level, MentionRoom, Post};
+use chat_protocol::{Moderation, RoomRole};
 use clap::{Args, Subcommand};
 use http::Uri;
 
@@ -58,12 +59,58 @@ pub(crate) enum AdminCommand {
     Settings {
         /// Name of the room
         room: String,
-        /// Who may join: everyone or accounts
+        /// Who may join: everyone, accounts or members
         #[arg(long, value_parser = join)]
         join: Option<Join>,
-        /// Who may post: everyone, accounts or moderators
+        /// Who may post: everyone, accounts, members or moderators
         #[arg(long, value_parser = post)]
         post: Option<Post>,
+        /// Seconds between two messages of one user; 0: no pause
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86_400))]
+        slow_mode: Option<u32>,
+        /// Who may address everyone with @room: moderators or everyone
+        #[arg(long, value_parser = mention_room)]
+        mention_room: Option<MentionRoom>,
+    },
+    /// Show who has a role in a room, and who is banned or muted there
+    Rules {
+        /// Name of the room
+        room: String,
+    },
+    /// Give a user a role in a room, or take it away
+    Role {
+        /// Name of the room
+        room: String,
+        /// Id of the user, as sessions and members list it
+        user: String,
+        /// The role: member, moderator, owner or none
+        #[arg(value_parser = role)]
+        role: RoleOrNone,
+    },
+    /// Kick, ban, unban, mute, unmute or warn a user in a room
+    Moderate {
+        /// Name of the room
+        room: String,
+        /// What to do: kick, ban, unban, mute, unmute or warn
+        #[arg(value_parser = action)]
+        action: Moderation,
+        /// Id of the user, as sessions and members list it
+        user: String,
+        /// Why: it is in the audit log, and in a warning
+        #[arg(long)]
+        reason: Option<String>,
+        /// For how many seconds a ban or a mute holds [default: until it is ended]
+        #[arg(long = "for", value_name = "SECONDS")]
+        for_s: Option<u64>,
+    },
+    /// Show what moderators, owners and the operator have done, newest first
+    Audit {
+        /// Name of a room [default: all rooms]
+        #[arg(long)]
+        room: Option<String>,
+        /// Number of records
+        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+        limit: usize,
     },
     /// End a chat.v2 session; its client does not reconnect
     CloseSession {
@@ -205,10 +252,29 @@ fn level(text: &str) -> Result<Level, &'static str> {
 
 fn join(text: &str) -> Result<Join, &'static str> {
     let found = Join::ALL.into_iter().find(|join| join.name() == text);
-    found.ok_or("expected everyone or accounts")
+    found.ok_or("expected everyone, accounts or members")
 }
 
 fn post(text: &str) -> Result<Post, &'static str> {
     let found = Post::ALL.into_iter().find(|post| post.name() == text);
-    found.ok_or("expected everyone, accounts or moderators")
+    found.ok_or("expected everyone, accounts, members or moderators")
+}
+
+fn mention_room(text: &str) -> Result<MentionRoom, &'static str> {
+    let found = MentionRoom::ALL.into_iter().find(|mention_room| mention_room.name() == text);
+    found.ok_or("expected moderators or everyone")
+}
+
+/// A role, or none. (clap takes an `Option` for an argument that may be absent.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoleOrNone(pub(crate) Option<RoomRole>);
+
+fn role(text: &str) -> Result<RoleOrNone, &'static str> {
+    let role = if text == "none" { Ok(None) } else { text.parse().map(Some) };
+    role.map(RoleOrNone).map_err(|_| "expected member, moderator, owner or none")
+}
+
+fn action(text: &str) -> Result<Moderation, &'static str> {
+    let found = Moderation::ALL.into_iter().find(|action| action.as_str() == text);
+    found.ok_or("expected kick, ban, unban, mute, unmute or warn")
 }

@@ -3,8 +3,11 @@
 
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod accounts;
+#[expect(unused_qualifications, reason = "the macro writes them")]
+mod audit;
 mod error;
 mod invites;
+mod moderation;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
@@ -16,17 +19,19 @@ mod users;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::Admin;
 pub use accounts::{Account, AccountChange, Accounts, NewUser, Tokens, TokensRemoved};
+pub use audit::{Audit, AuditRecord, Named};
 pub use error::Problem;
 pub use invites::{CreatedInvite, Invite, InviteRequest, Invites};
+pub use moderation::{Done, ModerationRequest, Restriction, RoleChange, RoleEntry, Rules};
 pub use rooms::{Level, Member, Members, Notice, NoticeSent, Room, RoomClosed, Rooms};
 pub use sessions::{ClassicClient, Session, Sessions};
-pub use settings::{Join, Post, Settings, SettingsChange};
+pub use settings::{Join, MentionRoom, Post, Settings, SettingsChange};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
 pub use users::messages::{ErasedMessages, Message, Messages};
@@ -38,6 +43,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{username}", get(accounts::show).patch(accounts::change).delete(accounts::delete))
         .route("/accounts/{username}/tokens", get(accounts::tokens).delete(accounts::remove_tokens))
+        .route("/audit", get(audit::list))
         .route("/invites", get(invites::list).post(invites::create))
         .route("/invites/{invite}", delete(invites::remove))
         .route("/rooms", get(rooms::list))
@@ -46,6 +52,9 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/rooms/{room}/members/{username}", delete(rooms::kick))
         .route("/rooms/{room}/notice", post(rooms::notice))
         .route("/rooms/{room}/settings", get(settings::show).patch(settings::change))
+        .route("/rooms/{room}/rules", get(moderation::show))
+        .route("/rooms/{room}/roles/{user}", put(moderation::set_role))
+        .route("/rooms/{room}/moderation", post(moderation::moderate))
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
@@ -68,9 +77,13 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         accounts::delete,
         accounts::tokens,
         accounts::remove_tokens,
+        audit::list,
         invites::list,
         invites::create,
         invites::remove,
+        moderation::show,
+        moderation::set_role,
+        moderation::moderate,
         rooms::list,
         rooms::close,
         rooms::members,
@@ -97,7 +110,7 @@ pub fn openapi() -> String {
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     description.components.get_or_insert_default().add_security_scheme("token", token);
     for path in description.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
+        let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
         for operation in operations.into_iter().flatten() {
             error::describe_refusals(operation);
         }

@@ -7,7 +7,7 @@ use chat_protocol::{MayJoin, MayPost, RoomName, RoomSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::error::{ApiError, PathParams, Problem, body, parse, unavailable};
+use super::error::{ApiError, PathParams, Problem, bad_request, body, parse, unavailable};
 use crate::Admin;
 
 /// The settings of a room.
@@ -17,6 +17,10 @@ pub struct Settings {
     pub join: Join,
     /// Who may post.
     pub post: Post,
+    /// How many seconds must pass between two messages of one user; 0: no time.
+    pub slow_mode_s: u32,
+    /// Who may address everyone with `@room`.
+    pub mention_room: MentionRoom,
 }
 
 /// A change of the settings of a room. What is absent stays as it is.
@@ -29,6 +33,12 @@ pub struct SettingsChange {
     /// Who may post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
+    /// How many seconds must pass between two messages of one user; 0: no time, at most 86,400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_mode_s: Option<u32>,
+    /// Who may address everyone with `@room`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mention_room: Option<MentionRoom>,
 }
 
 /// Who may join a room. Moderators and admins of the server always may.
@@ -40,6 +50,8 @@ pub enum Join {
     Everyone,
     /// Users with an account.
     Accounts,
+    /// Users who have a role in the room.
+    Members,
 }
 
 /// Who may post in a room. Moderators and admins of the server always may.
@@ -51,33 +63,61 @@ pub enum Post {
     Everyone,
     /// Users with an account.
     Accounts,
-    /// Moderators and admins of the server.
+    /// Users who have a role in the room.
+    Members,
+    /// Moderators and owners of the room.
     Moderators,
+}
+
+/// Who may address everyone in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MentionRoom {
+    /// Moderators and owners of the room.
+    Moderators,
+    /// Everyone who may post.
+    Everyone,
 }
 
 impl Join {
     /// All values.
-    pub const ALL: [Self; 2] = [Self::Everyone, Self::Accounts];
+    pub const ALL: [Self; 3] = [Self::Everyone, Self::Accounts, Self::Members];
 
     /// The name of the value in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Everyone => "everyone",
             Self::Accounts => "accounts",
+            Self::Members => "members",
         }
     }
 }
 
 impl Post {
     /// All values.
-    pub const ALL: [Self; 3] = [Self::Everyone, Self::Accounts, Self::Moderators];
+    pub const ALL: [Self; 4] = [Self::Everyone, Self::Accounts, Self::Members, Self::Moderators];
 
     /// The name of the value in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Everyone => "everyone",
             Self::Accounts => "accounts",
+            Self::Members => "members",
             Self::Moderators => "moderators",
+        }
+    }
+}
+
+impl MentionRoom {
+    /// All values.
+    pub const ALL: [Self; 2] = [Self::Moderators, Self::Everyone];
+
+    /// The name of the value in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Moderators => "moderators",
+            Self::Everyone => "everyone",
         }
     }
 }
@@ -88,15 +128,22 @@ fn shown(settings: &RoomSettings) -> Result<Json<Settings>, ApiError> {
     let join = match settings.join {
         MayJoin::Everyone => Join::Everyone,
         MayJoin::Accounts => Join::Accounts,
+        MayJoin::Members => Join::Members,
         _ => return Err(newer()),
     };
     let post = match settings.post {
         MayPost::Everyone => Post::Everyone,
         MayPost::Accounts => Post::Accounts,
+        MayPost::Members => Post::Members,
         MayPost::Moderators => Post::Moderators,
         _ => return Err(newer()),
     };
-    Ok(Json(Settings { join, post }))
+    let mention_room = match settings.mention_room {
+        chat_protocol::MentionRoom::Moderators => MentionRoom::Moderators,
+        chat_protocol::MentionRoom::Everyone => MentionRoom::Everyone,
+        _ => return Err(newer()),
+    };
+    Ok(Json(Settings { join, post, slow_mode_s: settings.slow_mode_s, mention_room }))
 }
 
 impl SettingsChange {
@@ -105,13 +152,24 @@ impl SettingsChange {
             settings.join = match join {
                 Join::Everyone => MayJoin::Everyone,
                 Join::Accounts => MayJoin::Accounts,
+                Join::Members => MayJoin::Members,
             };
         }
         if let Some(post) = self.post {
             settings.post = match post {
                 Post::Everyone => MayPost::Everyone,
                 Post::Accounts => MayPost::Accounts,
+                Post::Members => MayPost::Members,
                 Post::Moderators => MayPost::Moderators,
+            };
+        }
+        if let Some(seconds) = self.slow_mode_s {
+            settings.slow_mode_s = seconds;
+        }
+        if let Some(mention_room) = self.mention_room {
+            settings.mention_room = match mention_room {
+                MentionRoom::Moderators => chat_protocol::MentionRoom::Moderators,
+                MentionRoom::Everyone => chat_protocol::MentionRoom::Everyone,
             };
         }
         settings
@@ -139,7 +197,11 @@ pub(super) async fn change(
     PathParams(room): PathParams<String>,
     request: Result<Json<SettingsChange>, JsonRejection>,
 ) -> Result<Json<Settings>, ApiError> {
-    let change = body(request)?;
+    let change: SettingsChange = body(request)?;
+    let max = RoomSettings::MAX_SLOW_MODE_S;
+    if change.slow_mode_s.is_some_and(|seconds| seconds > max) {
+        return Err(bad_request(format!("slow_mode_s must be at most {max}")));
+    }
     let room: RoomName = parse(&room)?;
     let engine = admin.control.engine();
     let configuring = async {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Found, HistoryPage, MembersPage, Read, RoomListEntry};
+use chat_protocol::v2::{self, Found, HistoryPage, MembersPage, Read, RolesPage, RoomListEntry};
 use chat_protocol::{MessageId, RoomName};
 
 use super::reply::Responder;
@@ -27,7 +27,7 @@ pub(crate) enum Request {
         id: MessageId,
         responder: Responder<Ack>,
     },
-    /// `edit`, `delete` and `react`: the answer is the number of the event.
+    /// A command whose answer is the number of the event.
     Change {
         command: v2::Command,
         responder: Responder<Option<u64>>,
@@ -43,6 +43,15 @@ pub(crate) enum Request {
     Search {
         query: v2::Search,
         responder: Responder<Found>,
+    },
+    /// A command whose answer says only that it was carried out.
+    Act {
+        command: v2::Command,
+        responder: Responder<()>,
+    },
+    Roles {
+        query: v2::Roles,
+        responder: Responder<RolesPage>,
     },
     Keep {
         change: v2::Keep,

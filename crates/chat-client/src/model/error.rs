@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_protocol::Timestamp;
 use chat_protocol::v2::{Bye, ErrorCode};
 
 use super::cause::Cause;
@@ -123,6 +124,8 @@ pub enum CommandError {
         message: Arc<str>,
         /// When another attempt may succeed.
         retry_after: Option<Duration>,
+        /// When the reason ends: a mute or a ban. `None` if it has no end, or none that is known.
+        until: Option<Timestamp>,
     },
     /// The session left the room, or was removed from it, before the answer arrived. It is unknown
     /// whether a message was stored.
@@ -142,7 +145,7 @@ pub enum CommandError {
 
 impl CommandError {
     pub(crate) fn refused(code: ErrorCode, message: &str) -> Self {
-        Self::Refused { code, message: message.into(), retry_after: None }
+        Self::Refused { code, message: message.into(), retry_after: None, until: None }
     }
 
     /// The code of a command that was refused, by the server or by this client.

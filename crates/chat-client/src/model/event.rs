@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chat_protocol::v2::{
     Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence,
-    ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
-    User, WelcomeLimits,
+    ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing, StoredMessage,
+    Typing, User, Warned, WelcomeLimits,
 };
 use chat_protocol::{Emoji, Epoch, RoomName, UserId};
 
@@ -78,6 +78,15 @@ pub enum Event {
         /// All settings.
         info: RoomSettings,
     },
+    /// The role of the user in a room has changed, or the user was muted or may post again.
+    StandingChanged {
+        /// The room.
+        room: RoomName,
+        /// What the user is in the room from now on.
+        standing: Standing,
+    },
+    /// A moderator has warned the user. A program should show this until the user has seen it.
+    Warned(Warned),
     /// A page of the history. [`Client::history`](crate::Client::history) returns the same value;
     /// the event marks its position in the room's stream: the page contains the effects of all
     /// events before it, and may contain those of events after it.
@@ -196,6 +205,8 @@ pub struct Joined {
     pub oldest: u64,
     /// The settings of the room.
     pub info: RoomSettings,
+    /// The user's role in the room, and whether it is muted.
+    pub standing: Standing,
     /// The first page of the members, ordered by username. It replaces an earlier list.
     /// [`Client::members`](crate::Client::members) returns the others.
     pub members: Vec<MemberInfo>,

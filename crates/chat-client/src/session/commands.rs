@@ -38,6 +38,16 @@ impl Session {
                     self.call(PendingCall::Search(responder), Command::Search(query));
                 }
             }
+            Request::Act { command, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Act(responder), command);
+                }
+            }
+            Request::Roles { query, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Roles(responder), Command::Roles(query));
+                }
+            }
             Request::Keep { change, responder } => {
                 if let Some(responder) = self.if_connected(responder) {
                     self.call(PendingCall::Keep(responder), Command::Keep(change));

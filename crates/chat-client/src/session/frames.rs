@@ -43,7 +43,10 @@ impl Session {
             _ => "cannot read the answer of the server".into(),
         };
         let code = ErrorCode::Internal;
-        self.on_error(Error { reference: Some(reference), code, message, retry_after_ms: None }, now);
+        self.on_error(
+            Error { reference: Some(reference), code, message, retry_after_ms: None, until: None },
+            now,
+        );
     }
 
     fn dispatch(&mut self, frame: ServerFrame, text: &str, now: Instant) {
@@ -85,6 +88,19 @@ impl Session {
             ServerFrame::Found(mut found) => match self.take_pending(found.reference.take().as_ref()) {
                 Some((_, PendingCall::Search(responder))) => responder.respond(Ok(found)),
                 other => self.unexpected(other, "found"),
+            },
+            ServerFrame::You(you) => {
+                let event = Event::StandingChanged { room: you.room.clone(), standing: you.standing };
+                self.room_event(&you.room, event);
+            }
+            ServerFrame::Warned(warned) => self.events.push_back(Event::Warned(warned)),
+            ServerFrame::Done(done) => match self.take_pending(done.reference.as_ref()) {
+                Some((_, PendingCall::Act(responder))) => responder.respond(Ok(())),
+                other => self.unexpected(other, "done"),
+            },
+            ServerFrame::Roles(mut page) => match self.take_pending(page.reference.take().as_ref()) {
+                Some((_, PendingCall::Roles(responder))) => responder.respond(Ok(page)),
+                other => self.unexpected(other, "roles"),
             },
             ServerFrame::Rooms(mut list) => {
                 self.list.append(&mut list.entries);
@@ -160,20 +176,20 @@ impl Session {
     }
 
     fn on_error(&mut self, error: Error, now: Instant) {
-        let Error { reference, code, message, retry_after_ms } = error;
+        let Error { reference, code, message, retry_after_ms, until } = error;
         let retry_after = retry_after_ms.map(Duration::from_millis);
         let Some(key) = reference.as_ref().and_then(key) else {
             // for a command without an answer, such as `typing`
             tracing::debug!(?code, %message, "the server refused a command");
             return;
         };
-        let refused = || CommandError::Refused { code, message: Arc::clone(&message), retry_after };
+        let refused = || CommandError::Refused { code, message: Arc::clone(&message), retry_after, until };
         match self.pending.remove(&key) {
             Some(PendingCall::Send(room)) if code == ErrorCode::StoreUnavailable => {
                 self.postpone(&room, key, retry_after.unwrap_or_default(), now);
             }
             Some(PendingCall::Send(room)) => self.settle(&room, key, Err(refused())),
-            Some(PendingCall::Join(room)) => self.join_refused(&room, key, code, &message, retry_after, now),
+            Some(PendingCall::Join(room)) => self.join_refused(&room, key, &refused(), now),
             Some(PendingCall::Leave(room)) => {
                 // `None` if the server has removed the session meanwhile
                 let leaving = self.rooms.get_mut(&room).and_then(|room| room.leaving.take());
@@ -189,6 +205,8 @@ impl Session {
             Some(PendingCall::History(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Search(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Act(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Roles(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Keep(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::MarkRead(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Ping(responder, _)) => responder.respond(Err(refused())),

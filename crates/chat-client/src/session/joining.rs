@@ -1,7 +1,6 @@
 //! The answer to `join`: for the first one, after a reconnect, and for a resync.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chat_protocol::RoomName;
 use chat_protocol::v2::{self, Command, ErrorCode};
@@ -44,7 +43,8 @@ impl Session {
             epoch: epoch.clone(),
             seq,
             oldest,
-            info,
+            info: info.settings,
+            standing: info.standing,
             members,
             member_count,
             first,
@@ -99,15 +99,9 @@ impl Session {
         }
     }
 
-    pub(super) fn join_refused(
-        &mut self,
-        name: &RoomName,
-        key: u64,
-        code: ErrorCode,
-        message: &Arc<str>,
-        retry_after: Option<Duration>,
-        now: Instant,
-    ) {
+    pub(super) fn join_refused(&mut self, name: &RoomName, key: u64, error: &CommandError, now: Instant) {
+        let CommandError::Refused { code, message, retry_after, .. } = error else { return };
+        let code = *code;
         let Some(room) = self.rooms.get_mut(name).filter(|room| room.stage.waits_for(key)) else { return };
         let is_resync = room.stage.is_joined();
         if is_resync && room.leaving.is_some() {
@@ -132,7 +126,7 @@ impl Session {
             let (room, message) = (name.clone(), Arc::clone(message));
             self.events.push_back(Event::RejoinRefused { room, code, message });
         }
-        self.fail_commands(room, &CommandError::Refused { code, message: Arc::clone(message), retry_after });
+        self.fail_commands(room, error);
     }
 }
 

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RoomListEntry,
-    Welcome,
+    self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RolesPage,
+    RoomListEntry, Welcome,
 };
 use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
@@ -47,6 +47,8 @@ enum PendingCall {
     History(Responder<Arc<HistoryPage>>),
     Members(Responder<MembersPage>),
     Search(Responder<Found>),
+    Act(Responder<()>),
+    Roles(Responder<RolesPage>),
     Keep(Responder<Option<RoomListEntry>>),
     MarkRead(Responder<Read>),
     /// With the time at which it was sent.

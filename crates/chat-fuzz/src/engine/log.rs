@@ -222,6 +222,8 @@ impl RoomLog {
             NewEvent::Reaction(reaction) => self.expect_reaction(reaction),
             NewEvent::RoomChange(change) if change.settings == self.settings => Expected::Unchanged,
             NewEvent::RoomChange(_) => Expected::Stored,
+            // no input changes the rules
+            NewEvent::NewRules(_) => Expected::Wrong,
         };
         let is_right = match outcome {
             Ok(Appended::Stored(event)) => {

@@ -273,7 +273,8 @@ fn take_permission(event: &mut NewEvent) -> Option<Permission> {
         NewEvent::Message(message) => message.permission.take(),
         NewEvent::Edit(edit) => edit.permission.take(),
         NewEvent::Reaction(reaction) => reaction.permission.take(),
-        NewEvent::Deletion(_) | NewEvent::RoomChange(_) => None,
+        NewEvent::Deletion(deletion) => deletion.permission.take(),
+        NewEvent::RoomChange(_) | NewEvent::NewRules(_) => None,
     }
 }
 
@@ -282,7 +283,7 @@ fn size(event: &NewEvent) -> usize {
     256 + match event {
         NewEvent::Message(message) => message.body.len(),
         NewEvent::Edit(edit) => edit.body.len(),
-        NewEvent::Deletion(_) | NewEvent::Reaction(_) | NewEvent::RoomChange(_) => 0,
+        NewEvent::Deletion(_) | NewEvent::Reaction(_) | NewEvent::RoomChange(_) | NewEvent::NewRules(_) => 0,
     }
 }
 

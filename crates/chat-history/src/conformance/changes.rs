@@ -27,7 +27,7 @@ fn with_id(edit: NewEdit, own_id: &str) -> NewEdit {
 }
 
 fn own_deletion(target: u64, by: &str) -> NewDeletion {
-    NewDeletion::by_user(room("r"), target, ids(&[by]), false)
+    NewDeletion::by_user(room("r"), target, ids(&[by]), Permission::new(0, false))
 }
 
 /// An edit is an event with a number, and changes the state of its message alone.
@@ -170,12 +170,14 @@ pub async fn a_user_deletes_own_messages(history: History) {
     let found = page(store, "r", Page::After { seq: 0, limit: 9 }).await;
     let bodies: Vec<_> = found.messages.iter().map(|message| body(message)).collect();
     assert_eq!((bodies, found.last), (vec![None, Some("hello"), Some("hello")], 5));
-    let adopted = NewDeletion::by_user(room("r"), 3, ids(&["new", "ana"]), false);
+    let adopted = NewDeletion::by_user(room("r"), 3, ids(&["new", "ana"]), Permission::new(0, false));
     assert_eq!(append(store, adopted).await.unwrap().seq(), Some(6));
     // a moderator deletes those of others, and is the author of own ones
     seq_of(store, message("r", "mod", "hello")).await;
     for (target, expected) in [(2, DeletedBy::Moderator), (7, DeletedBy::Author)] {
-        match append(store, NewDeletion::by_user(room("r"), target, ids(&["mod"]), true)).await {
+        match append(store, NewDeletion::by_user(room("r"), target, ids(&["mod"]), Permission::new(0, true)))
+            .await
+        {
             Ok(Appended::Stored(StoredEvent::Deletion(deletion))) => assert_eq!(deletion.by, expected),
             other => panic!("{other:?}"),
         }

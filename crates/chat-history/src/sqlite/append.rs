@@ -161,8 +161,9 @@ impl Flush<'_> {
                 return reactions::react(connection, room, &reaction);
             }
             NewEvent::RoomChange(change) => {
-                return Ok(settings::change(connection, room, change)?.map_err(Into::into));
+                return settings::change(connection, room, change);
             }
+            NewEvent::NewRules(_) => return Ok(Ok(settings::raise_version(connection, room)?)),
         };
         let reply_to = match message.reply_to() {
             None => Ok(None),

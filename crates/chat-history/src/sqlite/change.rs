@@ -109,7 +109,10 @@ pub(super) fn delete(
         return Ok(Ok(Appended::Unchanged));
     }
     let is_own = found.iter().all(|(_, _, user, _)| deletion.is_author(user));
-    let Some(by) = deletion.deleted_by(is_own) else { return Ok(Err(AppendError::NotAuthor)) };
+    let by = match deletion.deleted_by(is_own, unsigned(room.policy_version)) {
+        Ok(by) => by,
+        Err(error) => return Ok(Err(error)),
+    };
     let name = deletion.room;
     let seq = room.next_seq;
     overwriting(connection, |connection| clear(connection, room, &found, by))?;

@@ -53,6 +53,7 @@ impl Queued {
             NewEvent::Deletion(deletion) => size_of_val(&*deletion.targets),
             NewEvent::Reaction(reaction) => size_of_val(reaction),
             NewEvent::RoomChange(change) => size_of_val(change),
+            NewEvent::NewRules(room) => size_of_val(room),
         }
     }
 }

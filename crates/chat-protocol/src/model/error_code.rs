@@ -46,6 +46,10 @@ pub enum ErrorCode {
     Expired,
     /// Not allowed.
     Forbidden,
+    /// The user is muted in that room.
+    Muted,
+    /// The room is in slow mode, and the user has posted a moment ago.
+    SlowMode,
     /// The store does not answer. It is unknown whether the message was stored: send it again with
     /// the same id.
     StoreUnavailable,
@@ -59,7 +63,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code that a server of this version sends.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BadJson,
         Self::UnknownType,
         Self::MissingField,
@@ -79,6 +83,8 @@ impl ErrorCode {
         Self::Unauthorized,
         Self::Expired,
         Self::Forbidden,
+        Self::Muted,
+        Self::SlowMode,
         Self::StoreUnavailable,
         Self::Internal,
     ];
@@ -105,6 +111,8 @@ impl ErrorCode {
             Self::Unauthorized => "unauthorized",
             Self::Expired => "expired",
             Self::Forbidden => "forbidden",
+            Self::Muted => "muted",
+            Self::SlowMode => "slow_mode",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
             Self::Unknown => "unknown",

@@ -1,6 +1,7 @@
 //! Events of a room, independent of any wire protocol.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::model::member::{Member, MemberGroup, MemberInfo, MemberList};
 use crate::model::message::{DeletedBy, Message};
 use crate::model::name::{RoomName, Username};
 use crate::model::reaction::{OwnReactions, Reacted};
+use crate::model::room_role::Standing;
 use crate::model::room_settings::RoomSettings;
 use crate::model::time::Timestamp;
 
@@ -89,8 +91,19 @@ pub enum Event {
         reason: Arc<str>,
         /// The reference of the command.
         reference: Option<Reference>,
+        /// When the reason ends, if that is known.
+        until: Option<Timestamp>,
+        /// After how long it is worthwhile to send the command again, if that is known.
+        retry_after: Option<Duration>,
         /// The members at that time.
         members: Arc<MemberList>,
+    },
+    /// The role of this member was changed, or it was muted, or may post again.
+    StandingChanged {
+        /// The room.
+        room: RoomName,
+        /// What the member is in the room from now on.
+        standing: Standing,
     },
     /// This member has joined: the state of the room at the point where its stream of events
     /// begins.
@@ -191,12 +204,20 @@ pub struct RoomChange {
     pub seq: u64,
     /// The settings from now on.
     pub settings: RoomSettings,
+    /// Who has changed them; `None`: who runs the server.
+    pub by: Option<Username>,
 }
 
 impl RoomChange {
     /// The event with this number that has changed the settings.
     pub fn new(room: RoomName, seq: u64, settings: RoomSettings) -> Self {
-        Self { room, seq, settings }
+        Self { room, seq, settings, by: None }
+    }
+
+    /// Sets who has changed them.
+    #[must_use]
+    pub fn by(self, by: Option<Username>) -> Self {
+        Self { by, ..self }
     }
 }
 
@@ -257,6 +278,8 @@ pub struct Snapshot {
     pub oldest: u64,
     /// The settings of the room.
     pub settings: Arc<RoomSettings>,
+    /// What the member is in the room.
+    pub standing: Standing,
     /// The first page of the members, ordered by name, with every change sent so far and the member
     /// itself.
     pub members: Vec<MemberInfo>,
@@ -335,8 +358,10 @@ pub struct MemberPage {
 pub enum LeftReason {
     /// The client asked to leave.
     Asked,
-    /// The operator removed the user.
+    /// A moderator or the operator removed the user.
     Kicked,
+    /// The user is banned.
+    Banned,
     /// The operator closed the room.
     RoomClosed,
     /// The settings of the room were changed, and do not allow the user any more.

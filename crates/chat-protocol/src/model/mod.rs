@@ -9,10 +9,13 @@ mod limits;
 mod member;
 mod mention;
 mod message;
+mod moderation;
 mod name;
 mod reaction;
 mod room_list;
+mod room_role;
 mod room_settings;
+mod short_text;
 mod time;
 
 pub use close_code::CloseCode;
@@ -30,11 +33,14 @@ pub use member::{Member, MemberGroup, MemberInfo, MemberList};
 pub use mention::Mention;
 pub(crate) use message::json_length;
 pub use message::{Content, DeletedBy, MAX_MENTIONS, Message, ReplyTo, Since, Text};
+pub use moderation::Moderation;
 pub use name::{NameError, RoomName, SERVER_NAME, Username, fold};
 pub use reaction::{
     Emoji, EmojiError, MAX_REACTIONS, OwnReactions, REACTION_NAMES, Reacted, Reaction, ReactionChange,
     Reactor,
 };
 pub use room_list::{Notify, RoomKind};
-pub use room_settings::{MayJoin, MayPost, RoomSettings};
+pub use room_role::{RoomRole, RoomRoleError, Standing};
+pub use room_settings::{MayJoin, MayPost, MentionRoom, RoomSettings};
+pub use short_text::{About, DisplayName, Label, Reason, TextError, TimeZone};
 pub use time::Timestamp;

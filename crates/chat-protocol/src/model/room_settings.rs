@@ -21,6 +21,13 @@ pub struct RoomSettings {
     /// Who may post.
     #[serde(default)]
     pub post: MayPost,
+    /// How many seconds must pass between two messages of one user; 0: no time. Moderators need not
+    /// wait.
+    #[serde(default)]
+    pub slow_mode_s: u32,
+    /// Who may address everyone in the room with `@room`.
+    #[serde(default)]
+    pub mention_room: MentionRoom,
 }
 
 impl RoomSettings {
@@ -35,6 +42,21 @@ impl RoomSettings {
     pub fn post(self, post: MayPost) -> Self {
         Self { post, ..self }
     }
+
+    /// Sets how many seconds must pass between two messages of one user.
+    #[must_use]
+    pub fn slow_mode_s(self, slow_mode_s: u32) -> Self {
+        Self { slow_mode_s, ..self }
+    }
+
+    /// Sets who may address everyone in the room.
+    #[must_use]
+    pub fn mention_room(self, mention_room: MentionRoom) -> Self {
+        Self { mention_room, ..self }
+    }
+
+    /// The largest [`slow_mode_s`](Self::slow_mode_s): one day.
+    pub const MAX_SLOW_MODE_S: u32 = 86_400;
 }
 
 /// Who may join a room.
@@ -48,6 +70,8 @@ pub enum MayJoin {
     Everyone,
     /// Users with an account.
     Accounts,
+    /// Users who have a role in the room.
+    Members,
     /// A value that this version does not know: it admits moderators only. Nothing of this version
     /// sends it.
     #[serde(other)]
@@ -66,10 +90,30 @@ pub enum MayPost {
     Everyone,
     /// Users with an account.
     Accounts,
+    /// Users who have a role in the room.
+    Members,
     /// Moderators.
     Moderators,
     /// A value that this version does not know: it lets moderators post only. Nothing of this
     /// version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}
+
+/// Who may address everyone in a room with `@room`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MentionRoom {
+    /// Moderators.
+    #[default]
+    Moderators,
+    /// Everyone who may post.
+    Everyone,
+    /// A value that this version does not know: it lets moderators only. Nothing of this version
+    /// sends it.
     #[serde(other)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown,

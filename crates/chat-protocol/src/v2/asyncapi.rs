@@ -18,7 +18,7 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 14] = [
+const REPLIES: [(&str, &str); 19] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
@@ -29,6 +29,11 @@ const REPLIES: [(&str, &str); 14] = [
     ("history", "history"),
     ("members", "members"),
     ("search", "found"),
+    ("create_room", "ack"),
+    ("configure_room", "ack"),
+    ("set_role", "done"),
+    ("roles", "roles"),
+    ("moderate", "done"),
     ("keep", "kept"),
     ("mark_read", "read"),
     ("renew", "renewed"),
@@ -37,12 +42,14 @@ const REPLIES: [(&str, &str); 14] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 17] = [
+const UNSOLICITED: [&str; 19] = [
     "message",
     "edited",
     "deleted",
     "reactions",
     "room_changed",
+    "you",
+    "warned",
     "sync",
     "presence",
     "typing",

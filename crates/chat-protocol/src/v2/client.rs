@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::commands::commands;
 use super::from_field::nfc;
-use crate::{Emoji, Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Since, Username};
+use crate::{
+    Emoji, Epoch, GuestToken, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify, Reason,
+    Reference, RoomName, RoomRole, Since, UserId, Username,
+};
 
 /// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,16 @@ commands! {
             /// The room.
             room: RoomName,
         },
+        /// Register a room: the user becomes its owner.
+        CreateRoom(CreateRoom),
+        /// Change the settings of a room.
+        ConfigureRoom(ConfigureRoom),
+        /// Give a user a role in a room, or take it away.
+        SetRole(SetRole),
+        /// Read a page of the users who have a role in a room.
+        Roles(Roles),
+        /// Remove, ban, mute or warn a user, or end a ban or a mute.
+        Moderate(Moderate),
         /// Keep a room in the list of the user, or change or remove its entry.
         Keep(Keep),
         /// Mark the messages of a room in the list as read.
@@ -205,6 +218,96 @@ commands! {
         /// The maximum number of members; 100 if absent, at most 200.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub limit: Option<u64>,
+    }
+
+    /// Registers a room that has no owner: the user becomes its owner. The room is new, or the user
+    /// is alone in it and it has no history.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct CreateRoom {
+        /// The room.
+        pub room: RoomName,
+        /// Who may join; everyone if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub join: Option<MayJoin>,
+        /// Who may post; everyone if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub post: Option<MayPost>,
+        /// How many seconds must pass between two messages of one user; 0 if absent, at most 86400.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub slow_mode_s: Option<u64>,
+        /// Who may address everyone with `@room`; moderators if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub mention_room: Option<MentionRoom>,
+    }
+
+    /// Changes settings of a room that the session has joined. Those that are absent stay.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct ConfigureRoom {
+        /// The room.
+        pub room: RoomName,
+        /// Who may join.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub join: Option<MayJoin>,
+        /// Who may post.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub post: Option<MayPost>,
+        /// How many seconds must pass between two messages of one user; 0: no time, at most 86400.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub slow_mode_s: Option<u64>,
+        /// Who may address everyone with `@room`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub mention_room: Option<MentionRoom>,
+    }
+
+    /// Gives a user a role in a room, or takes it away.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct SetRole {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// The id of the user, who is in the room or has a role there.
+        pub user: UserId,
+        /// The role. Absent: none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub role: Option<RoomRole>,
+    }
+
+    /// Reads a page of the users who have a role in a room, ordered by their ids.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Roles {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// Return users after this id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub after: Option<UserId>,
+        /// The maximum number of users; 100 if absent, at most 200.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
+
+    /// Removes, bans, mutes or warns a user, or ends a ban or a mute.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Moderate {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// What is done.
+        pub action: Moderation,
+        /// The id of the user. Either this or `target` is needed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub user: Option<UserId>,
+        /// The number of a message: its author is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub target: Option<u64>,
+        /// Why; at most 300 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub reason: Option<Reason>,
+        /// For how many seconds a ban or a mute holds. Absent: until it is ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub for_s: Option<u64>,
     }
 
     /// Searches for messages, the newest first.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Ack, Deleted, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
-    Reactions, RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing,
+    Reactions, RoomChanged, RoomInfo, ServerFrame, StoredMessage, SyncFrame, Typing, You,
 };
 use crate::{Event, Message, OwnReactions, Text};
 
@@ -33,8 +33,12 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
         Event::RoomChanged(change) => ServerFrame::RoomChanged(RoomChanged {
             room: change.room.clone(),
             seq: change.seq,
+            by: change.by.clone(),
             info: change.settings.clone(),
         }),
+        Event::StandingChanged { room, standing } => {
+            ServerFrame::You(You { room: room.clone(), standing: *standing })
+        }
         Event::Sync(range) => ServerFrame::Sync(SyncFrame {
             room: range.room.clone(),
             first_seq: range.first_seq,
@@ -57,11 +61,14 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
         Event::Typing { room, username } => {
             ServerFrame::Typing(Typing { room: room.clone(), username: username.clone() })
         }
-        Event::Refused { code, reason, reference, .. } => ServerFrame::Error(Error {
+        Event::Refused { code, reason, reference, until, retry_after, .. } => ServerFrame::Error(Error {
             reference: reference.clone(),
             code: *code,
             message: Arc::clone(reason),
-            retry_after_ms: None,
+            // rounded up: a client that waits for this long has waited long enough
+            retry_after_ms: retry_after
+                .map(|after| u64::try_from(after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)),
+            until: *until,
         }),
         Event::Joined(snapshot) => ServerFrame::Joined(Joined {
             reference: snapshot.reference.clone(),
@@ -69,7 +76,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             epoch: snapshot.epoch.clone(),
             seq: snapshot.seq,
             oldest: snapshot.oldest,
-            info: (*snapshot.settings).clone(),
+            info: RoomInfo { settings: (*snapshot.settings).clone(), standing: snapshot.standing },
             members: snapshot.members.clone(),
             member_count: snapshot.member_count as u64,
             first: snapshot.first,

@@ -10,7 +10,10 @@ use unicode_normalization::UnicodeNormalization;
 use super::client::Kind;
 use super::field::Field;
 use super::{ErrorCode, Since};
-use crate::{Emoji, Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Username};
+use crate::{
+    Emoji, Epoch, GuestToken, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify, Reference,
+    RoomName, RoomRole, UserId, Username,
+};
 
 /// The code and the message of a [`Rejected`](super::Rejected), before the frame's `ref` is known.
 pub(super) struct Reason(pub(super) ErrorCode, pub(super) String);
@@ -130,6 +133,52 @@ impl FromField for Notify {
             .map_err(|_: value::Error| invalid(name, "it must be \"all\", \"mentions\" or \"none\""))
     }
 }
+
+impl FromField for UserId {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl FromField for crate::Reason {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl FromField for RoomRole {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl FromField for Moderation {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        let text = text(field, name)?;
+        let known = Self::ALL.into_iter().find(|action| action.as_str() == text);
+        let expected = "it must be \"kick\", \"ban\", \"unban\", \"mute\", \"unmute\" or \"warn\"";
+        known.ok_or_else(|| invalid(name, expected))
+    }
+}
+
+/// Reads one of the values that a setting of this version can have.
+macro_rules! setting {
+    ($type:ident, $expected:literal) => {
+        impl FromField for $type {
+            fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+                let text = text(field, name)?;
+                match Self::deserialize(text.into_deserializer()) {
+                    Err::<_, value::Error>(_) | Ok(Self::Unknown) => Err(invalid(name, $expected)),
+                    Ok(value) => Ok(value),
+                }
+            }
+        }
+    };
+}
+
+setting!(MayJoin, "it must be \"everyone\", \"accounts\" or \"members\"");
+setting!(MayPost, "it must be \"everyone\", \"accounts\", \"members\" or \"moderators\"");
+setting!(MentionRoom, "it must be \"moderators\" or \"everyone\"");
 
 impl FromField for Kind {
     fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {

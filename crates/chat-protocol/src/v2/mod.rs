@@ -20,7 +20,8 @@ mod write;
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
 pub use client::{
-    ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, React, Search, Send,
+    ClientFrame, Command, ConfigureRoom, CreateRoom, Delete, Edit, Hello, History, Join, Keep, MarkRead,
+    Members, Moderate, React, Roles, Search, Send, SetRole,
 };
 pub use event::frame;
 pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
@@ -29,14 +30,15 @@ pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use search::{Found, FoundMessage};
 pub use server::{
-    Ack, Bye, Deleted, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
-    Renewed, RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    Ack, Bye, Deleted, Done, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice,
+    Presence, Renewed, RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, StoredMessage, SyncFrame,
+    Typing, User, Warned, Welcome, WelcomeLimits, You,
 };
 pub use write::{size_hint, write, write_frame};
 
 pub use crate::model::{
-    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, NoticeLevel, Notify, Reactor,
-    ReplyTo, RoomKind, RoomSettings, Since,
+    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, MentionRoom, Moderation,
+    NoticeLevel, Notify, Reactor, Reason, ReplyTo, RoomKind, RoomRole, RoomSettings, Since, Standing,
 };
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.

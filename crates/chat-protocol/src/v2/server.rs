@@ -12,8 +12,8 @@ use super::reactions::{ReactionCount, Reactions};
 use super::search::Found;
 use crate::{
     Content, DeletedBy, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Mention,
-    Message, MessageId, NoticeLevel, Reference, ReplyTo, Role, RoomName, RoomSettings, Text, Timestamp,
-    UserId, UserKind, Username,
+    Message, MessageId, NoticeLevel, Reason, Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings,
+    Standing, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -38,6 +38,14 @@ pub enum ServerFrame {
     Reactions(Reactions),
     /// The settings of a room were changed.
     RoomChanged(RoomChanged),
+    /// The role of the user in a room has changed, or the user was muted or may post again.
+    You(You),
+    /// A moderator has warned the user.
+    Warned(Warned),
+    /// A page of the users who have a role in a room.
+    Roles(RolesPage),
+    /// A command was carried out that has no other answer.
+    Done(Done),
     /// Stands for all events from `first_seq` to `seq`, which the server cannot send one by one.
     Sync(SyncFrame),
     /// Members joined or left.
@@ -170,9 +178,9 @@ pub struct Joined {
     pub seq: u64,
     /// Messages with a smaller number are gone.
     pub oldest: u64,
-    /// The settings of the room.
+    /// The settings of the room, and what the user is there.
     #[serde(default)]
-    pub info: RoomSettings,
+    pub info: RoomInfo,
     /// The first page of the members, ordered by username. It reflects every `presence` sent so
     /// far, plus the session itself.
     pub members: Vec<MemberInfo>,
@@ -280,8 +288,87 @@ pub struct RoomChanged {
     pub room: RoomName,
     /// The number of this event in the room.
     pub seq: u64,
+    /// Who has changed them. Absent: who runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Username>,
     /// All settings of the room, as they are from now on.
     pub info: RoomSettings,
+}
+
+/// The settings of a room, and what the user is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomInfo {
+    /// The settings.
+    #[serde(flatten)]
+    pub settings: RoomSettings,
+    /// What the user is in the room.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// The role of the user in a room has changed, or the user was muted or may post again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct You {
+    /// The room.
+    pub room: RoomName,
+    /// What the user is in the room from now on.
+    #[serde(flatten)]
+    pub standing: Standing,
+}
+
+/// A moderator has warned the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Warned {
+    /// The room. Absent: the whole server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
+    /// Who has warned. Absent: who runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Username>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A command was carried out that has no other answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Done {
+    /// The `ref` of the command.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+}
+
+/// A page of the users who have a role in a room, ordered by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RolesPage {
+    /// The `ref` of the `roles`.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The room.
+    pub room: RoomName,
+    /// The users.
+    pub roles: Vec<RoleInfo>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A user who has a role in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoleInfo {
+    /// The name of the user when it got the role.
+    pub username: Username,
+    /// The id of the user.
+    pub user: UserId,
+    /// The role.
+    pub role: RoomRole,
 }
 
 /// Stands for all events of a range.
@@ -542,6 +629,9 @@ pub struct Error {
     /// After how long a retry is worthwhile; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// When the reason ends: a mute or a ban. Absent if it has no end, or the reason has no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// The server is about to close the connection.

@@ -62,7 +62,11 @@ pub fn size_hint(event: &Event) -> usize {
             let left = change.left.iter().map(|name| NAME + name.as_str().len());
             FRAME + members_size(&change.joined) + left.sum::<usize>()
         }
-        Event::Typing { .. } | Event::RoomChanged(_) | Event::Ack(_) | Event::LeaveNotice { .. } => FRAME,
+        Event::Typing { .. }
+        | Event::RoomChanged(_)
+        | Event::StandingChanged { .. }
+        | Event::Ack(_)
+        | Event::LeaveNotice { .. } => FRAME,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Events of a room, as frames of the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
 use chat_protocol::{
     ChannelName, Content, DeletedBy, Deletion, Edit, Event, EventRange, Identity, MayJoin, MayPost, Member,
     MemberId, MemberInfo, MemberList, MemberPage, Message, MessagePage, Outcome, OwnReactions,
-    PresenceChange, Reacted, ReactionChange, RoomChange, RoomSettings, Text,
+    PresenceChange, Reacted, ReactionChange, RoomChange, RoomRole, RoomSettings, Standing, Text,
 };
 
 use crate::{MOMENT, emoji, epoch, guest_token, id, name, reactor, reference, room, user};
@@ -76,14 +77,31 @@ fn events_of_a_room_are_written() {
             code: ErrorCode::IdReused,
             reason: "no".into(),
             reference: reference(),
+            until: None,
+            retry_after: None,
             members: members.clone(),
         },
         Event::Refused {
             code: ErrorCode::StoreUnavailable,
             reason: "no".into(),
             reference: None,
+            until: None,
+            retry_after: None,
             members: members.clone(),
         },
+        Event::Refused {
+            code: ErrorCode::Muted,
+            reason: "no".into(),
+            reference: None,
+            until: Some(MOMENT),
+            retry_after: Some(Duration::from_micros(1_500)),
+            members: members.clone(),
+        },
+        Event::StandingChanged {
+            room: room(),
+            standing: Standing::new(Some(RoomRole::Member), Some(Some(MOMENT))),
+        },
+        Event::StandingChanged { room: room(), standing: Standing::new(None, Some(None)) },
         Event::Typing { room: room(), username: name("ana") },
         Event::Edited(Arc::new(Edit::new(9, edited_message()))),
         Event::Deleted(Arc::new(Deletion::new(room(), 9, DeletedBy::Operator, vec![deleted_message()]))),
@@ -107,11 +125,14 @@ fn events_of_a_room_are_written() {
     {"type":"notice","room":"lobby","level":"info","body":"tea"}
     {"type":"error","ref":"r1","code":"id_reused","message":"no"}
     {"type":"error","code":"store_unavailable","message":"no"}
+    {"type":"error","code":"muted","message":"no","retry_after_ms":2,"until":"2026-11-24T08:00:00.123Z"}
+    {"type":"you","room":"lobby","role":"member","muted":true,"muted_until":"2026-11-24T08:00:00.123Z"}
+    {"type":"you","room":"lobby","muted":true}
     {"type":"typing","room":"lobby","username":"ana"}
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"new","edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
     {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":2,"added":[{"username":"ana","user":"u_ana"}],"removed":[]}]}
-    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators"}}
+    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators","slow_mode_s":0,"mention_room":"moderators"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":true,"messages":[],"changed":[{"seq":7,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}]}
     "#);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, Deleted, DeletedBy, Edited, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason,
-    MembersPage, MessageFrame, Notice, NoticeLevel, Presence, ReactionChange, Reactions, RoomChanged,
-    ServerFrame, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    self, Ack, Bye, Deleted, DeletedBy, Done, Edited, Error, ErrorCode, HistoryPage, Joined, Left,
+    LeftReason, MembersPage, MessageFrame, Notice, NoticeLevel, Presence, ReactionChange, Reactions,
+    RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, SyncFrame, Typing, User, Warned, Welcome,
+    WelcomeLimits, You,
 };
-use chat_protocol::{CloseCode, Identity, MayJoin, MayPost, Role, RoomSettings, UserKind};
+use chat_protocol::{
+    CloseCode, Identity, MayJoin, MayPost, Role, RoomRole, RoomSettings, Standing, UserKind,
+};
 
 use crate::{
     MOMENT, deleted, emoji, epoch, guest_token, id, info, mentions, name, reactor, reference, reply,
@@ -63,7 +66,10 @@ fn server_frames_with_all_fields_are_written() {
             epoch: epoch(),
             seq: 9,
             oldest: 3,
-            info: RoomSettings::default().post(MayPost::Moderators),
+            info: RoomInfo {
+                settings: RoomSettings::default().post(MayPost::Moderators),
+                standing: Standing::new(Some(RoomRole::Owner), None),
+            },
             members: vec![info("ana"), info("bob")],
             member_count: 2,
             first: 7,
@@ -110,8 +116,26 @@ fn server_frames_with_all_fields_are_written() {
         ServerFrame::RoomChanged(RoomChanged {
             room: room(),
             seq: 9,
+            by: Some(name("ana")),
             info: RoomSettings::default().join(MayJoin::Accounts),
         }),
+        ServerFrame::You(You {
+            room: room(),
+            standing: Standing::new(Some(RoomRole::Member), Some(Some(MOMENT))),
+        }),
+        ServerFrame::Warned(Warned {
+            room: Some(room()),
+            by: Some(name("bob")),
+            reason: Some("be nice".parse().unwrap()),
+            at: MOMENT,
+        }),
+        ServerFrame::Roles(RolesPage {
+            reference: reference(),
+            room: room(),
+            roles: vec![RoleInfo { username: name("ana"), user: user("ana"), role: RoomRole::Moderator }],
+            more: true,
+        }),
+        ServerFrame::Done(Done { reference: reference() }),
         ServerFrame::Sync(SyncFrame {
             room: room(),
             first_seq: 8,
@@ -163,6 +187,7 @@ fn server_frames_with_all_fields_are_written() {
             code: ErrorCode::RateLimited,
             message: "too fast".into(),
             retry_after_ms: Some(500),
+            until: None,
         }),
         ServerFrame::Bye(Bye {
             code: 1001,
@@ -175,14 +200,18 @@ fn server_frames_with_all_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000}
-    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators","slow_mode_s":0,"mention_room":"moderators","role":"owner"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","mentions":["u_bob","room"],"edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
     {"type":"reactions","room":"lobby","first_seq":9,"seq":11,"target":7,"changes":[{"emoji":"👍","count":3,"added":[{"username":"ana","user":"u_ana"}],"removed":[{"username":"bob","user":"u_bob"}]}]}
-    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"everyone"}}
-    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone"}}
+    {"type":"room_changed","room":"lobby","seq":9,"by":"ana","info":{"join":"accounts","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
+    {"type":"you","room":"lobby","role":"member","muted":true,"muted_until":"2026-11-24T08:00:00.123Z"}
+    {"type":"warned","room":"lobby","by":"bob","reason":"be nice","at":"2026-11-24T08:00:00.123Z"}
+    {"type":"roles","ref":"r1","room":"lobby","roles":[{"username":"ana","user":"u_ana","role":"moderator"}],"more":true}
+    {"type":"done","ref":"r1"}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
     {"type":"typing","room":"lobby","username":"bob"}
     {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}
@@ -220,7 +249,7 @@ fn server_frames_with_only_required_fields_are_written() {
             epoch: epoch(),
             seq: 0,
             oldest: 1,
-            info: RoomSettings::default(),
+            info: RoomInfo::default(),
             members: vec![],
             member_count: 0,
             first: 1,
@@ -295,6 +324,7 @@ fn server_frames_with_only_required_fields_are_written() {
             code: ErrorCode::Internal,
             message: "a fault of the server".into(),
             retry_after_ms: None,
+            until: None,
         }),
         ServerFrame::Bye(Bye {
             code: CloseCode::Replaced.code(),
@@ -307,7 +337,7 @@ fn server_frames_with_only_required_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1,"edit_window_s":0},"heartbeat_ms":25000}
-    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
+    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":0,"added":[],"removed":[]}]}
@@ -325,9 +355,15 @@ fn server_frames_with_only_required_fields_are_written() {
 
 #[test]
 fn reasons_and_error_codes_have_names() {
-    let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::RoomClosed, LeftReason::NotAllowed];
-    insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","room_closed","not_allowed"]"#);
-    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","store_unavailable","internal"]"#);
+    let reasons = [
+        LeftReason::Asked,
+        LeftReason::Kicked,
+        LeftReason::Banned,
+        LeftReason::RoomClosed,
+        LeftReason::NotAllowed,
+    ];
+    insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","banned","room_closed","not_allowed"]"#);
+    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","muted","slow_mode","store_unavailable","internal"]"#);
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(crate) struct Subscriber {
 }
 
 /// The session that a subscriber stands for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recipient {
     pub(crate) id: SubscriptionId,
     pub(crate) member: MemberId,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use chat_access::{AccessStore, MemoryAccess};
 use chat_history::{HistoryStore, MemoryHistory, Retention};
 use chat_log::Occasional;
 use chat_presence::{PresenceStore, StoreError};
@@ -27,6 +28,7 @@ use crate::sync::{self, Handle, TaskGuard};
 pub struct EngineBuilder {
     store: Arc<dyn PresenceStore>,
     history: Arc<dyn HistoryStore>,
+    access: Arc<dyn AccessStore>,
     retention: Retention,
     encodings: Vec<(EncodingId, Box<dyn Encoding>)>,
     limits: EngineLimits,
@@ -40,6 +42,7 @@ impl EngineBuilder {
         Self {
             store: Arc::new(store),
             history: Arc::new(MemoryHistory::new()),
+            access: Arc::new(MemoryAccess::new()),
             retention: Retention::default(),
             encodings: Vec::new(),
             limits: EngineLimits::default(),
@@ -61,6 +64,13 @@ impl EngineBuilder {
     /// Sets the store that keeps messages (default: in memory).
     pub fn history(mut self, history: impl HistoryStore) -> Self {
         self.history = Arc::new(history);
+        self
+    }
+
+    /// Sets the store that knows who has a role in a room, and who is banned or muted (default: in
+    /// memory).
+    pub fn access(mut self, access: Arc<dyn AccessStore>) -> Self {
+        self.access = access;
         self
     }
 
@@ -121,6 +131,7 @@ impl EngineBuilder {
         let context = RoomContext {
             runtime: runtime.clone(),
             history: Arc::clone(&self.history),
+            access: self.access,
             tails: Arc::default(),
             presence_cleanup,
             retention: Arc::clone(&rules),

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 mod deletion;
+mod moderation;
 mod notice;
 mod pruner;
 mod reactions;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::Action;
 use chat_history::{Count, HistoryError, Retention};
 use chat_presence::{PresenceStore, StoreError};
 use chat_protocol::{
@@ -114,7 +116,7 @@ impl Engine {
             Reserved::Present => None,
             Reserved::Absent => Some(record::write(&self.shared, name.room(), user, Some(permit)).await?),
         };
-        name.room().check_join(user)?;
+        name.room().check(&user.into(), Action::Join)?;
         Ok(Admission::new(name, row))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_access::{RoomPolicy, Scope};
 use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
 use chat_protocol::{RoomName, RoomSettings};
 
@@ -15,6 +16,18 @@ impl Engine {
     /// [`HistoryError`] if the history store fails.
     pub async fn settings(&self, room: &RoomName) -> Result<Arc<RoomSettings>, HistoryError> {
         Ok(self.shared.context.history.settings(room.clone()).await?.settings)
+    }
+
+    /// Returns the policy of a room as it is stored now: its settings, and who has a role, is banned
+    /// or muted. The room need not have members.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if a store fails.
+    pub async fn policy(&self, room: &RoomName) -> Result<RoomPolicy, HistoryError> {
+        let context = &self.shared.context;
+        let settings = context.history.settings(room.clone()).await?;
+        let rules = context.access.rules(Scope::Room(room.clone())).await.map_err(HistoryError::other)?;
+        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
     }
 
     /// Changes the settings of a room, which need not have members. Everyone in the room receives

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chat_access::Actor;
+
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::window::SendWindow;
 use crate::error::JoinError;
@@ -62,12 +64,13 @@ impl Admission {
             self.name.room().refresh_oldest().await?;
         }
         let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
+        let actor = Actor::new(self.name.user(), &former_ids);
         let ids = [self.name.user().id().clone()].into_iter().chain(former_ids).collect();
         let mut catch_up = CatchUp::new(since, history, limits).for_user(ids);
         loop {
             let (shared, room) = (self.name.shared(), self.name.room());
             let record = self.row.as_ref().map(PresenceRow::member);
-            let joiner = Joiner { user: self.name.user(), record, sink: &sink };
+            let joiner = Joiner { user: self.name.user(), actor: &actor, record, sink: &sink };
             let joined = match presence {
                 PresenceStyle::Lists => room.join_with_lists(&joiner),
                 PresenceStyle::Changes => room.join(&joiner, &mut catch_up, &context),

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use chat_access::{Action, RoomPolicy, check};
 use chat_history::{MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction};
 use chat_protocol::{Member, MessageId, Reference, RoomName, UserId};
 
 use crate::member::options::{Delete, Edit, Outgoing, React};
 use crate::room::publish::{RequestKey, Sender};
+use crate::room::state::policy::Sent;
 
 /// A command that the store carries out.
 pub(super) trait Command {
+    /// What it is: slow mode delays messages only.
+    const SENT: Sent;
+
     /// The size of its text in bytes.
     fn size(&self) -> usize;
 
@@ -37,6 +40,8 @@ impl From<Outgoing> for NewText {
 }
 
 impl Command for NewText {
+    const SENT: Sent = Sent::Message;
+
     fn size(&self) -> usize {
         self.body.len()
     }
@@ -53,6 +58,8 @@ impl Command for NewText {
 }
 
 impl Command for Edit {
+    const SENT: Sent = Sent::Change;
+
     fn size(&self) -> usize {
         self.body.len()
     }
@@ -70,20 +77,23 @@ impl Command for Edit {
 }
 
 impl Command for Delete {
+    const SENT: Sent = Sent::Change;
+
     fn size(&self) -> usize {
         0
     }
 
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
         let Self { target, reference, former_ids } = self;
-        // no setting of the room says who moderates
-        let moderates = check(sender.actor(), Action::Moderate, &RoomPolicy::default()).is_ok();
-        let deletion = NewDeletion::by_user(room.clone(), target, authors(member, former_ids), moderates);
+        let (authors, moderation) = (authors(member, former_ids), sender.checked.moderation());
+        let deletion = NewDeletion::by_user(room.clone(), target, authors, moderation);
         (deletion.into(), RequestKey { id: None, reference })
     }
 }
 
 impl Command for React {
+    const SENT: Sent = Sent::Change;
+
     fn size(&self) -> usize {
         0
     }

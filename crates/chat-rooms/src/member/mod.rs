@@ -6,6 +6,7 @@ pub(crate) mod options;
 pub(crate) mod pending_append;
 pub(crate) mod record;
 pub(crate) mod reservation;
+mod rules;
 
 use std::fmt;
 use std::mem;
@@ -29,6 +30,7 @@ use crate::room::publish::{Acceptance, Sender};
 use crate::room::removal::LeaveVisibility;
 use crate::room::replies::{PageRequest, ReplyContext, updated};
 use crate::room::settle::Settling;
+use crate::room::state::policy::Sent;
 use crate::room::{Position, Room};
 
 /// How often one page is read, if the room changes meanwhile.
@@ -183,12 +185,12 @@ impl Membership {
     }
 
     /// Waits until the room accepts a command, and hands its event to the store.
-    async fn append(&self, command: impl Command, reply: Option<Reply>) -> Result<(), SendError> {
+    async fn append<C: Command>(&self, command: C, reply: Option<Reply>) -> Result<(), SendError> {
         let size = command.size();
         let bytes = u32::try_from(size + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (sender, budget) = self.accepted(size, bytes).await?;
+        let (sender, budget) = self.accepted(size, bytes, C::SENT).await?;
         let guard = self.window.take(sender.charge, budget);
         let (event, key) = command.event(&self.room.name, &self.member, &sender);
         let pending =
@@ -203,7 +205,12 @@ impl Membership {
 
     /// Waits until the room accepts a message of this size, which counts `bytes` in the budget of
     /// the engine.
-    async fn accepted(&self, body: usize, bytes: u32) -> Result<(Sender, OwnedSemaphorePermit), SendError> {
+    async fn accepted(
+        &self,
+        body: usize,
+        bytes: u32,
+        sent: Sent,
+    ) -> Result<(Sender, OwnedSemaphorePermit), SendError> {
         // the turn to wait for the room, once it had no capacity
         let mut turn = None;
         loop {
@@ -218,7 +225,7 @@ impl Membership {
             // created before the room is checked, so that no capacity is missed in between
             let capacity = self.room.capacity();
             if turn.is_some() || self.room.is_uncontended() {
-                match self.room.accept(self.session, body) {
+                match self.room.accept(self.session, body, sent) {
                     Acceptance::InFlight(sender) => return Ok((sender, budget)),
                     Acceptance::NotAMember => return Err(SendError::NotAMember),
                     Acceptance::Congested => {}

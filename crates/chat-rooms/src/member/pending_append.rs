@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, HistoryError, NewEvent, StoredEvent};
 use chat_log::Passed;
-use chat_protocol::RoomName;
+use chat_protocol::{RoomName, UserId, Username};
 use tokio::sync::oneshot;
 use tracing::Span;
 use tracing::field::Empty;
@@ -14,7 +14,7 @@ use crate::delivery::window::InFlightGuard;
 use crate::error::SendError;
 use crate::registry::Registry;
 use crate::room::Room;
-use crate::room::policy::Outdated;
+use crate::room::policy::{NewRules, Outdated};
 use crate::room::publish::{AppendResult, RequestKey, Sender, Source};
 use crate::room::settle::{Settlement, Settling};
 use crate::sync::Instant;
@@ -173,8 +173,11 @@ impl Outdated for OutdatedAppend {
             NewEvent::Message(message) => message.permission = permission,
             NewEvent::Edit(edit) => edit.permission = permission,
             NewEvent::Reaction(reaction) => reaction.permission = permission,
-            // not checked against the policy
-            NewEvent::Deletion(_) | NewEvent::RoomChange(_) => {}
+            NewEvent::Deletion(deletion) => {
+                deletion.permission = pending.open.as_ref().map(|(sender, ..)| sender.checked.moderation());
+            }
+            // no member sends these
+            NewEvent::RoomChange(_) | NewEvent::NewRules(_) => {}
         }
         let history = Arc::clone(&pending.shared.context.history);
         history.append(event, Box::new(move |outcome| pending.settle(outcome)));
@@ -195,6 +198,8 @@ pub(crate) struct PendingAct {
     shared: Arc<Registry>,
     room: Arc<Room>,
     taken_at: Instant,
+    /// What the room takes over if the version of its policy is raised.
+    rules: Option<NewRules>,
     /// `None` once it is settled.
     reply: Option<ActReply>,
 }
@@ -206,7 +211,7 @@ impl PendingAct {
             let room = shared.open_room(name);
             if room.begin_act() {
                 let (shared, taken_at) = (Arc::clone(shared), Instant::now());
-                return Self { shared, room, taken_at, reply: Some(reply) };
+                return Self { shared, room, taken_at, rules: None, reply: Some(reply) };
             }
             // it became empty in the meantime: the next one is new
             shared.forget(&room);
@@ -228,6 +233,28 @@ impl PendingAct {
         outcome.await.unwrap_or_else(|error| Err(HistoryError::other(error).into()))
     }
 
+    /// Has the rules of a room take effect, as they are stored now: raises the version of its
+    /// policy, and returns once the room has them. `user` is whom the act concerns. Not cancel-safe.
+    ///
+    /// # Errors
+    /// [`AppendError`] from the stores.
+    pub(crate) async fn take_effect(
+        shared: &Arc<Registry>,
+        name: &RoomName,
+        (user, username): (UserId, Username),
+    ) -> Result<(), AppendError> {
+        let (reply, outcome) = oneshot::channel();
+        let mut act = Self::begin(shared, name, reply);
+        act.room.load().await?;
+        let room = Arc::clone(&act.room);
+        // the semaphore is never closed
+        let _turn = room.acts_turn.acquire().await.map_err(HistoryError::other)?;
+        act.rules = Some(NewRules { rules: room.read_rules().await?, user, username });
+        let event = NewEvent::NewRules(name.clone());
+        shared.context.history.append(event, Box::new(move |outcome| act.settle(outcome)));
+        outcome.await.unwrap_or_else(|error| Err(HistoryError::other(error).into())).map(drop)
+    }
+
     /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the
     /// room.
     fn settle(mut self, outcome: Result<Appended, AppendError>) {
@@ -243,7 +270,7 @@ impl PendingAct {
             let _ = reply.send(answer);
         };
         let settlement = Settlement {
-            result: AppendResult { outcome, source: Source::Act },
+            result: AppendResult { outcome, source: Source::Act(self.rules.take()) },
             taken_at: Some(self.taken_at),
             span: Span::none(),
             then: Some(Box::new(send)),

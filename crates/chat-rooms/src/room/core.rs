@@ -184,8 +184,9 @@ impl Core {
         // first
         let earlier = self.ending.get(&sink.address()).map(|ending| ending.pump);
         let pump = earlier.unwrap_or_else(|| self.choose_pump(context));
+        let id = recipient.id;
         let subscriber = Arc::new(Subscriber::new(recipient, start, sink, encoding, pump));
-        self.subscribers.insert(recipient.id, Arc::clone(&subscriber));
+        self.subscribers.insert(id, Arc::clone(&subscriber));
         self.pumps[pump].subscribe(subscriber);
         Position { position: start }
     }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{HistoryError, StoredSettings};
+use chat_access::RoomPolicy;
+use chat_history::HistoryError;
 use chat_protocol::{EventRange, Outcome};
 
 use crate::room::Room;
@@ -29,10 +30,10 @@ impl Room {
         let mut policy = None;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.read_range(newest, last).await {
-                Ok((outcome, settings)) => {
+                Ok((outcome, read)) => {
                     range.outcome = outcome;
-                    range.settings = Some(Arc::clone(&settings.settings));
-                    policy = Some(settings);
+                    range.settings = Some(Arc::clone(read.settings()));
+                    policy = Some(read);
                     break;
                 }
                 Err(error) => {
@@ -60,14 +61,14 @@ impl Room {
         });
     }
 
-    /// Reads what the events after `newest` up to `last` have changed, and the settings. The
+    /// Reads what the events after `newest` up to `last` have changed, and the policy. The
     /// outcome is `None` if it is too much for one event.
     async fn read_range(
         &self,
         newest: u64,
         last: u64,
-    ) -> Result<(Option<Outcome>, StoredSettings), HistoryError> {
-        let settings = self.context.history.settings(self.name.clone()).await?;
+    ) -> Result<(Option<Outcome>, RoomPolicy), HistoryError> {
+        let policy = self.read_policy().await?;
         // as if a member had missed them in a room that has just been loaded
         let tail = Tail::after(last);
         let mut catch_up = CatchUp::new(Some(newest), 0, CatchUpLimits::default());
@@ -75,7 +76,7 @@ impl Room {
             match catch_up.step(&tail) {
                 Step::Read(read) => catch_up.add(self.read(read).await?),
                 Step::Done(CaughtUp { messages, changed, .. }) => {
-                    return Ok((changed.map(|changed| Outcome::new(messages, changed)), settings));
+                    return Ok((changed.map(|changed| Outcome::new(messages, changed)), policy));
                 }
             }
         }

@@ -23,6 +23,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use chat_access::AccessStore;
 use chat_history::{HistoryError, HistoryStore};
 use chat_protocol::{
     COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, Event, Member, MemberId, MemberList, NoticeLevel, Reference,
@@ -46,6 +47,7 @@ use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
 use crate::room::settle::SettleQueue;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::refusal::Refusal;
 use crate::room::state::{NameTaken, Reserved, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -71,6 +73,8 @@ pub(crate) struct RoomContext {
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
     pub(crate) history: Arc<dyn HistoryStore>,
+    /// Who has a role, and who is banned or muted.
+    pub(crate) access: Arc<dyn AccessStore>,
     /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
     /// Removes the records of members that have left.
@@ -126,6 +130,9 @@ pub(crate) struct Room {
     settle_queue: SettleQueue,
     /// One permit, for the sender whose turn it is to wait for capacity.
     senders: Semaphore,
+    /// One permit, for the act whose rules are on their way: the rules that are read last arrive
+    /// last.
+    pub(crate) acts_turn: Semaphore,
     /// Notified when a step leaves capacity for messages.
     capacity: Notify,
     #[cfg(test)]
@@ -153,6 +160,7 @@ impl Room {
             loaded: OnceCell::new(),
             settle_queue: SettleQueue::default(),
             senders: Semaphore::new(1),
+            acts_turn: Semaphore::new(1),
             capacity: Notify::new(),
             #[cfg(test)]
             steps: steps::Steps::default(),
@@ -168,9 +176,9 @@ impl Room {
             let retention = self.context.retention.retention();
             let history = &self.context.history;
             let extent = history.extent(self.name.clone(), retention).await?;
-            let settings = history.settings(self.name.clone()).await?;
+            let policy = self.read_policy().await?;
             let mut core = self.lock();
-            core.policy.replace(settings);
+            core.policy.set(policy);
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
             core.oldest = Some(Oldest::now(extent.oldest, retention));
             Ok(())
@@ -260,7 +268,7 @@ impl Room {
         reference: Option<Reference>,
     ) -> Option<Position> {
         self.change(|core, effects| {
-            let event = core.state.refuse(to, code, reason, reference)?;
+            let event = core.state.refuse(to, Refusal::new(code, reason), reference)?;
             self.meters().refused(code);
             let sent = Position { position: core.position };
             effects.push(Effect::Send(event, Audience::Only(to)));

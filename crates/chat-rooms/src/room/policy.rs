@@ -3,15 +3,18 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chat_access::Denied;
+use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, Scope};
 use chat_history::HistoryError;
-use chat_protocol::{Identity, LeftReason};
+use chat_protocol::{Event, Timestamp, UserId, Username};
 
+use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::publish::Sender;
+use crate::room::state::effects::{Effect, Effects};
 use crate::sync::sleep;
 
 /// How long to wait before the settings are read again after a failure.
@@ -30,10 +33,57 @@ pub(crate) trait Outdated: fmt::Debug + Send {
     fn fail(self: Box<Self>, error: HistoryError);
 }
 
+/// The rules of a room as they are after an act, and whom the act concerns.
+#[derive(Debug)]
+pub(crate) struct NewRules {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) user: UserId,
+    pub(crate) username: Username,
+}
+
 impl Room {
-    /// Whether a user may join.
-    pub(crate) fn check_join(&self, user: &Identity) -> Result<(), Denied> {
-        self.lock().policy.check_join(user.into())
+    /// Whether a user may do something now.
+    pub(crate) fn check(&self, actor: &Actor, action: Action) -> Result<(), Denied> {
+        self.lock().policy.check(actor, action, Timestamp::now())
+    }
+
+    /// The user of a session, for the policy; `None` if the session has left.
+    pub(crate) fn actor(&self, session: SubscriptionId) -> Option<Actor> {
+        Some(self.lock().subscribers.get(&session)?.recipient.actor.clone())
+    }
+
+    /// Reads the policy from the stores.
+    pub(crate) async fn read_policy(&self) -> Result<RoomPolicy, HistoryError> {
+        let settings = self.context.history.settings(self.name.clone()).await?;
+        // after the version: each act is stored before the version is raised for it
+        let rules = self.read_rules().await?;
+        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+    }
+
+    /// Reads who has a role, and who is banned or muted.
+    pub(crate) async fn read_rules(&self) -> Result<Arc<Rules>, HistoryError> {
+        let rules = self.context.access.rules(Scope::Room(self.name.clone())).await;
+        rules.map(Arc::new).map_err(HistoryError::other)
+    }
+
+    /// An act has changed the rules: they hold from now on, with this version of the policy.
+    pub(crate) fn apply_rules(&self, core: &mut Core, effects: &mut Effects, version: u64, new: NewRules) {
+        let NewRules { rules, user, username } = new;
+        let policy = core.policy.policy().ruled(version, rules);
+        if !core.policy.replace(policy) {
+            return;
+        }
+        effects.push(Effect::CheckMembers);
+        let holder = core.state.holder(&username);
+        for session in holder.map(|member| core.state.sessions_of(member).to_vec()).unwrap_or_default() {
+            let Some(subscriber) = core.subscribers.get(&session) else { continue };
+            let recipient = &subscriber.recipient;
+            if recipient.style == PresenceStyle::Changes && recipient.actor.ids().any(|id| *id == user) {
+                let standing = core.policy.standing(&recipient.actor, Timestamp::now());
+                let event = Event::StandingChanged { room: self.name.clone(), standing };
+                effects.push(Effect::Send(event, Audience::Only(session)));
+            }
+        }
     }
 
     /// Reads the settings, because the store has a newer version of the policy than the room. Tries
@@ -41,9 +91,9 @@ impl Room {
     pub(crate) async fn refresh_policy(&self) {
         let mut delay = RETRY;
         loop {
-            match self.context.history.settings(self.name.clone()).await {
-                Ok(settings) => {
-                    let is_newer = self.lock().policy.replace(settings);
+            match self.read_policy().await {
+                Ok(policy) => {
+                    let is_newer = self.lock().policy.replace(policy);
                     if is_newer {
                         self.remove_denied_later();
                     } else {
@@ -53,7 +103,7 @@ impl Room {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(room = %self.name, %error, "the settings of a room could not be read");
+                    tracing::warn!(room = %self.name, %error, "the policy of a room could not be read");
                     sleep(delay).await;
                     delay = MAX_RETRY.min(delay * 2);
                 }
@@ -64,7 +114,7 @@ impl Room {
     /// Removes the members whom the policy does not admit any more, in a task of its own.
     pub(crate) fn remove_denied_later(&self) {
         if let Some(room) = self.this.upgrade() {
-            self.context.runtime.spawn(async move { room.remove_denied(LeftReason::NotAllowed) });
+            self.context.runtime.spawn(async move { room.remove_denied() });
         }
     }
 
@@ -90,8 +140,9 @@ impl Core {
             return Vec::new();
         }
         let mut returned = mem::take(&mut self.returned);
+        let now = Timestamp::now();
         for sender in returned.iter_mut().filter_map(|message| message.sender()) {
-            sender.checked = self.policy.check_post(sender.actor());
+            sender.checked = self.policy.check_again(sender.checked, sender.actor(), now);
         }
         returned
     }

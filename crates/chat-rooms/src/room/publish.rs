@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chat_access::Actor;
-use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredReaction, StoredSettings};
+use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredReaction};
 use chat_protocol::{
     Ack, Deletion, Edit, ErrorCode, Event, EventRange, Member, Message, MessageId, Outcome, Reference,
-    RoomChange,
+    RoomChange, Timestamp,
 };
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
@@ -14,9 +14,10 @@ use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
 use crate::room::core::Core;
-use crate::room::policy::Outdated;
+use crate::room::policy::{NewRules, Outdated};
 use crate::room::state::effects::{Effect, Effects};
-use crate::room::state::policy::Checked;
+use crate::room::state::policy::{Checked, Sent};
+use crate::room::state::refusal::Refusal;
 
 /// Whether a member can send a message now.
 #[derive(Debug)]
@@ -41,8 +42,8 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// Who sends it, for the policy.
-    pub(crate) fn actor(&self) -> Actor {
-        self.subscriber.recipient.actor
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.subscriber.recipient.actor
     }
 }
 
@@ -58,8 +59,8 @@ pub(crate) struct AppendResult {
 pub(crate) enum Source {
     /// A session has sent a message, or another command.
     Command { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
-    /// The program has done something in the room, on nobody's behalf.
-    Act,
+    /// The program has done something in the room, on nobody's behalf, or has changed its rules.
+    Act(Option<NewRules>),
     /// A message was not stored, because the policy has changed since it was checked.
     Outdated(Box<dyn Outdated>),
     /// Nothing was appended. The room has read that `newest` is the number of its newest event.
@@ -107,7 +108,7 @@ pub(crate) struct RequestKey {
 
 impl Room {
     /// Accepts a message of `bytes` bytes from a session, if possible.
-    pub(crate) fn accept(&self, session: SubscriptionId, bytes: usize) -> Acceptance {
+    pub(crate) fn accept(&self, session: SubscriptionId, bytes: usize, sent: Sent) -> Acceptance {
         self.change(|core, _| {
             // a leaving session has no subscriber any more, or has sent its last message
             let is_leaving =
@@ -120,7 +121,7 @@ impl Room {
             if core.pending >= self.context().limits.queued_bytes || !core.policy.is_open() {
                 return Acceptance::Congested;
             }
-            let checked = core.policy.accept(subscriber.recipient.actor);
+            let checked = core.policy.accept(&subscriber.recipient.actor, sent, Timestamp::now());
             let charge = core.overhead + bytes;
             core.in_flight.entry(session).or_default().count += 1;
             core.pending += charge;
@@ -147,10 +148,14 @@ impl Room {
                 self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
                 core.message_settled(id, effects);
             }
-            Source::Act => {
+            Source::Act(rules) => {
                 core.acts -= 1;
-                if let Ok(Appended::Stored(event)) = outcome {
-                    self.deliver(core, effects, event, None, None);
+                match (outcome, rules) {
+                    (Ok(Appended::Stored(event)), _) => self.deliver(core, effects, event, None, None),
+                    (Ok(Appended::NewRules(version)), Some(rules)) => {
+                        self.apply_rules(core, effects, version, rules);
+                    }
+                    _ => {}
                 }
             }
             // checked again before
@@ -183,8 +188,9 @@ impl Room {
                 }
             }
             Err(error) if is_subscribed => {
-                let (code, reason) = refusal(&error, sender.checked);
-                let event = core.state.refuse(id, code, reason, key.reference);
+                let refusal = refusal(&error, sender.checked);
+                let code = refusal.code;
+                let event = core.state.refuse(id, refusal, key.reference);
                 event.iter().for_each(|_| self.meters().refused(code));
                 effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
             }
@@ -277,7 +283,8 @@ impl Room {
         change: Arc<RoomChange>,
         version: u64,
     ) {
-        if core.policy.replace(StoredSettings::new(change.settings.clone(), version)) {
+        let policy = core.policy.policy().configured(version, change.settings.clone());
+        if core.policy.replace(policy) {
             effects.push(Effect::CheckMembers);
         }
         core.enqueue(Event::RoomChanged(change), Audience::Changes, None, self.encodings());
@@ -318,21 +325,25 @@ fn has_reactions(outcome: &Outcome) -> bool {
     messages.any(|message| message.text().is_some_and(|text| !text.reactions().is_empty()))
 }
 
-fn refusal(error: &AppendError, checked: Checked) -> (ErrorCode, Arc<str>) {
+fn refusal(error: &AppendError, checked: Checked) -> Refusal {
     match (error, checked.denied()) {
         (AppendError::IdReused, _) => {
-            (ErrorCode::IdReused, "this id was already used for another message".into())
+            Refusal::new(ErrorCode::IdReused, "this id was already used for another message")
         }
-        (AppendError::NotFound, _) => (ErrorCode::NotFound, "there is no such message".into()),
+        (AppendError::NotFound, _) => Refusal::new(ErrorCode::NotFound, "there is no such message"),
         (AppendError::LimitReached, _) => {
-            (ErrorCode::LimitReached, "this message has too many different reactions".into())
+            Refusal::new(ErrorCode::LimitReached, "this message has too many different reactions")
         }
-        (AppendError::TooLate, _) => (ErrorCode::Forbidden, "this message is too old to be edited".into()),
-        (AppendError::NotAuthor, _) => (ErrorCode::Forbidden, "only the author may do this".into()),
-        (AppendError::NotAllowed, Some(denied)) => (ErrorCode::Forbidden, denied.to_string().into()),
+        (AppendError::TooLate, _) => {
+            Refusal::new(ErrorCode::Forbidden, "this message is too old to be edited")
+        }
+        (AppendError::NotAuthor, _) => Refusal::new(ErrorCode::Forbidden, "only the author may do this"),
+        (AppendError::NotAllowed, Some(denied)) => denied.into(),
+        // a moderator who is none any more
+        (AppendError::NotAllowed, None) => Refusal::new(ErrorCode::Forbidden, "only the author may do this"),
         _ => {
             let reason = "storage is unavailable; send the message again with the same id";
-            (ErrorCode::StoreUnavailable, reason.into())
+            Refusal::new(ErrorCode::StoreUnavailable, reason)
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{LeftReason, Username};
+use chat_access::{Action, Denied};
+use chat_protocol::{LeftReason, Timestamp, UserId, Username};
 
 use crate::delivery::audience::{PresenceStyle, SubscriptionId};
 use crate::delivery::subscriber::Subscriber;
@@ -49,27 +50,44 @@ impl Room {
         })
     }
 
+    /// As [`remove_member`](Self::remove_member), if the member that has the name is this user.
+    pub(crate) fn remove_user(&self, username: &Username, user: &UserId, reason: LeftReason) -> bool {
+        let is_user = {
+            let core = self.lock();
+            let sessions = core.state.holder(username).map(|id| core.state.sessions_of(id));
+            sessions.is_some_and(|sessions| {
+                let mut subscribers = sessions.iter().filter_map(|session| core.subscribers.get(session));
+                subscribers.any(|subscriber| subscriber.recipient.actor.ids().any(|id| id == user))
+            })
+        };
+        is_user && self.remove_member(username, reason)
+    }
+
     /// Removes all members that are in the room now, and returns how many they were.
     ///
     /// The members are removed in pieces. A session that joins meanwhile opens the room again, as
     /// one does that joins afterwards: it stays. If it is a session of a member that is about to be
     /// removed, that member stays with this session alone.
     pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
-        self.remove_where(reason, |_, _| true)
+        self.remove_where(|_, _| Some(reason))
     }
 
     /// Removes the members whom the policy does not admit, in pieces. Whoever joins meanwhile was
     /// checked against the same policy.
-    pub(crate) fn remove_denied(&self, reason: LeftReason) {
-        self.remove_where(reason, |core, session| {
-            let subscriber = core.subscribers.get(&session);
-            subscriber.is_some_and(|subscriber| core.policy.check_join(subscriber.recipient.actor).is_err())
+    pub(crate) fn remove_denied(&self) {
+        let now = Timestamp::now();
+        self.remove_where(|core, session| {
+            let actor = &core.subscribers.get(&session)?.recipient.actor;
+            match core.policy.check(actor, Action::Join, now).err()? {
+                Denied::Banned { .. } => Some(LeftReason::Banned),
+                _ => Some(LeftReason::NotAllowed),
+            }
         });
     }
 
-    /// Removes the sessions that are in the room now and for which `is_meant` is true, and returns
+    /// Removes the sessions that are in the room now and for which there is a reason, and returns
     /// of how many members they were.
-    fn remove_where(&self, reason: LeftReason, is_meant: impl Fn(&Core, SubscriptionId) -> bool) -> usize {
+    fn remove_where(&self, reason: impl Fn(&Core, SubscriptionId) -> Option<LeftReason>) -> usize {
         let Some((last_member, last_session)) = self.lock().state.newest() else { return 0 };
         let (mut after, mut count) = (None, 0);
         loop {
@@ -78,10 +96,12 @@ impl Room {
                 steps::count(ids.len());
                 let mut removed = Vec::with_capacity(ids.len());
                 for id in &ids {
-                    let mut sessions = core.state.sessions_of(*id).to_vec();
-                    sessions.retain(|session| *session <= last_session && is_meant(core, *session));
-                    count += usize::from(!sessions.is_empty());
-                    removed.extend(self.remove_sessions(core, effects, sessions, reason));
+                    let sessions = core.state.sessions_of(*id).iter().filter(|id| **id <= last_session);
+                    let meant: Vec<_> = sessions.filter_map(|id| Some((*id, reason(core, *id)?))).collect();
+                    count += usize::from(!meant.is_empty());
+                    for (session, reason) in meant {
+                        removed.extend(self.remove_one(core, effects, session, reason));
+                    }
                 }
                 (ids, removed)
             });

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use chat_access::{Actor, Denied};
+use chat_access::{Action, Actor, Denied};
 use chat_history::{Changed, Extent, Messages, Page};
 use chat_protocol::{
     Epoch, Event, Identity, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot,
+    Timestamp,
 };
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
@@ -34,6 +35,8 @@ pub(crate) struct ReplyContext {
 pub(crate) struct Joiner<'a> {
     /// The user. Its name is reserved.
     pub(crate) user: &'a Identity,
+    /// The user, for the policy.
+    pub(crate) actor: &'a Actor,
     /// The user's presence record, if one was written: it becomes the member, unless the user is
     /// in the room already.
     pub(crate) record: Option<&'a Arc<Member>>,
@@ -80,10 +83,10 @@ impl Room {
                 Step::Done(caught) => caught,
             };
             let (member, session) = self.enter(core, joiner, PresenceStyle::Changes, effects)?;
-            let snapshot = self.snapshot(core, member.id, caught, context);
+            let snapshot = self.snapshot(core, member.id, joiner.actor, caught, context);
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
             let sink = joiner.sink.clone();
-            let recipient = recipient(&member, session, PresenceStyle::Changes, joiner.user.into());
+            let recipient = recipient(&member, session, PresenceStyle::Changes, joiner.actor.clone());
             let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
@@ -108,7 +111,8 @@ impl Room {
             let Some(member) = core.state.member_of(session).map(|member| member.id) else {
                 return Ok(None);
             };
-            let snapshot = self.snapshot(core, member, caught, context);
+            let Some(subscriber) = core.subscribers.get(&session) else { return Ok(None) };
+            let snapshot = self.snapshot(core, member, &subscriber.recipient.actor, caught, context);
             Ok(reply(core, session, Event::Joined(Box::new(snapshot)), effects))
         })
     }
@@ -118,6 +122,7 @@ impl Room {
         &self,
         core: &Core,
         member: MemberId,
+        actor: &Actor,
         CaughtUp { first, messages, changed, mine }: CaughtUp,
         context: &ReplyContext,
     ) -> Snapshot {
@@ -133,6 +138,7 @@ impl Room {
             seq: core.tail.newest(),
             oldest: core.oldest(),
             settings: Arc::clone(core.policy.settings()),
+            standing: core.policy.standing(actor, Timestamp::now()),
             members,
             member_count: count,
             first,
@@ -150,7 +156,7 @@ impl Room {
         self.change(|core, effects| {
             let (member, session) = self.enter(core, joiner, PresenceStyle::Lists, effects)?;
             let sink = joiner.sink.clone();
-            let recipient = recipient(&member, session, PresenceStyle::Lists, joiner.user.into());
+            let recipient = recipient(&member, session, PresenceStyle::Lists, joiner.actor.clone());
             let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
@@ -160,11 +166,11 @@ impl Room {
     fn enter(
         &self,
         core: &mut Core,
-        Joiner { user, record, sink }: &Joiner<'_>,
+        Joiner { user, actor, record, sink }: &Joiner<'_>,
         style: PresenceStyle,
         effects: &mut Effects,
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
-        core.policy.check_join(Actor::from(*user)).map_err(NotJoined::Denied)?;
+        core.policy.check(actor, Action::Join, Timestamp::now()).map_err(NotJoined::Denied)?;
         let present = core.state.present(user.username(), user.id());
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
             && let Some(member) = core.state.member_of(session.0).cloned()

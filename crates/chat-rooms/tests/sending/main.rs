@@ -5,6 +5,7 @@ mod changes;
 mod deletions;
 mod gaps;
 mod reactions;
+mod rules;
 mod sessions;
 mod settings;
 mod support;

@@ -31,10 +31,12 @@ pub(crate) enum LogKind {
     Accounts,
     /// Messages that cannot be searched.
     Search,
+    /// What a moderator does, and cannot be stored.
+    Acts,
 }
 
 impl LogKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Origin,
         Self::Connections,
         Self::Handshakes,
@@ -46,6 +48,7 @@ impl LogKind {
         Self::Accept,
         Self::Accounts,
         Self::Search,
+        Self::Acts,
     ];
 
     fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl LogKind {
             Self::Accept => "connections not accepted",
             Self::Accounts => "accounts not readable",
             Self::Search => "messages can't be searched",
+            Self::Acts => "acts of moderators not stored",
         }
     }
 }

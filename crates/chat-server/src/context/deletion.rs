@@ -1,5 +1,6 @@
 //! Deleting an account.
 
+use chat_access::AccessError;
 use chat_accounts::{Account, StoreError};
 use chat_history::{HistoryError, UserQuery, UserReaction};
 use chat_protocol::{CloseCode, DeletedBy, Timestamp, UserId};
@@ -21,6 +22,9 @@ pub enum DeleteError {
     /// The history store failed.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// The store of roles failed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 impl Context {
@@ -41,6 +45,8 @@ impl Context {
                 self.erase_messages(accounts, author, by).await?;
             }
         }
+        // before the account is gone: an attempt that fails here can be repeated
+        self.engine.forget(id, &account.username).await?;
         accounts.store().delete(id.clone(), now.saturating_add(NAME_KEPT)).await?;
         self.sessions.end_user(id, None, CloseCode::NotAccepted);
         let erased = erases.is_some();

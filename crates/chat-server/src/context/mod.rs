@@ -8,7 +8,9 @@ pub(crate) mod inbox;
 pub(crate) mod memberships;
 pub(crate) mod names;
 pub(crate) mod observer;
+mod people;
 pub(crate) mod sessions;
+pub(crate) mod warnings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
+use crate::context::warnings::Warnings;
 use crate::encoding::Encodings;
 use crate::encoding::rendered::Rendered;
 use crate::search::Searches;
@@ -51,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) accounts: Option<Accounts>,
     /// The lists of rooms of connected users.
     pub(crate) inbox: Inbox,
+    /// The warnings that their users have not received.
+    pub(crate) warnings: Warnings,
     /// The search for messages. `None` if nothing is indexed.
     pub(crate) search: Option<Searches>,
     /// Renders messages that are not sent as events of a room.

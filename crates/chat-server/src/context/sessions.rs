@@ -267,6 +267,20 @@ impl Sessions {
         self.end_where(.., has_expired, || End::Expired);
     }
 
+    /// The user with this id, if it has a session.
+    pub(crate) fn identity(&self, user: &UserId) -> Option<Arc<Identity>> {
+        let open = self.open.lock();
+        sessions_of(&open, user).map(|(_, entry)| Arc::clone(&entry.user)).next()
+    }
+
+    /// Sends a frame to all sessions of a user, and returns how many they are.
+    pub(crate) fn send_to_user(&self, user: &UserId, frame: &ServerFrame) -> usize {
+        let all = self.sessions_where(user, |entry| entry.state.lock().is_welcomed);
+        let frames = [frames::v2_frame(frame)];
+        all.iter().for_each(|entry| entry.send(&frames));
+        all.len()
+    }
+
     /// Sends a frame to the other sessions of a user.
     pub(crate) fn send_to_others(&self, user: &UserId, session: u64, frame: &ServerFrame) {
         let others = self.sessions_where(user, |entry| entry.id != session);

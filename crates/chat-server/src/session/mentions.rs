@@ -1,11 +1,11 @@
 //! Whom a message addresses.
 
-use chat_access::{Action, RoomPolicy, check};
+use chat_access::Action;
 use chat_accounts::MAX_NAMES;
 use chat_history::Mentions;
 use chat_log::Passed;
 use chat_markdown::MentionText;
-use chat_protocol::{Identity, Mention, UserId, Username, fold};
+use chat_protocol::{Mention, UserId, Username, fold};
 use chat_rooms::Membership;
 
 use crate::admission::client_log::LogKind;
@@ -14,19 +14,13 @@ use crate::context::Context;
 /// The name that stands for everyone in the room.
 const ROOM: &str = "room";
 
-/// Finds out whom a text addresses: the members of the room that it names, everyone for `@room` by
-/// a moderator, and the accounts that keep the room in their lists.
+/// Finds out whom a text addresses: the members of the room that it names, everyone for `@room` if
+/// the author may do that, and the accounts that keep the room in their lists.
 ///
 /// The longest known name counts. Accounts that are not in the room are counted and not named. If
 /// the accounts cannot be read, only members are found.
-pub(super) async fn resolve(
-    places: Vec<MentionText>,
-    author: &Identity,
-    member: &Membership,
-    context: &Context,
-) -> Mentions {
-    // no setting of the room says who moderates
-    let may_address_room = check(author, Action::MentionRoom, &RoomPolicy::default()).is_ok();
+pub(super) async fn resolve(places: Vec<MentionText>, member: &Membership, context: &Context) -> Mentions {
+    let may_address_room = matches!(member.check(Action::MentionRoom), Some(Ok(())));
     let names: Vec<Vec<&str>> = places.iter().map(|place| place.names().collect()).collect();
     let members = member.find(names.iter().flatten().copied());
     let (mut named, mut absent, mut offset) = (Vec::new(), Vec::new(), 0);

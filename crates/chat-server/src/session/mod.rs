@@ -5,6 +5,7 @@ mod commands;
 pub(crate) mod ending;
 mod list;
 mod mentions;
+mod moderation;
 pub(crate) mod protocol;
 mod replaced;
 mod state;
@@ -123,7 +124,7 @@ impl Session {
 
     fn error(&self, reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) {
         let message = message.into();
-        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms: None }));
+        self.answer(&error_frame(reference, code, message));
     }
 
     /// Replies to a frame that was not a valid command.
@@ -159,13 +160,12 @@ impl Session {
         submission: impl FnOnce(Mentions) -> Submission + Send + 'static,
     ) {
         let places = chat_markdown::mentions(body);
-        let user = self.state.as_ref().map(|state| Arc::clone(&state.user));
-        let Some(user) = user.filter(|_| !places.is_empty()) else {
+        if places.is_empty() {
             self.busy = Some(Busy::Sending(member, submission(Mentions::default())));
             return;
-        };
+        }
         let (context, to) = (Arc::clone(&self.context), Arc::clone(&member));
-        let work = async move { submission(mentions::resolve(places, &user, &to, &context).await) };
+        let work = async move { submission(mentions::resolve(places, &to, &context).await) };
         self.busy = Some(Busy::Addressing(member, work.boxed()));
     }
 
@@ -250,7 +250,7 @@ impl Session {
 
 /// An `error` frame.
 fn error_frame(reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) -> ServerFrame {
-    ServerFrame::Error(Error { reference, code, message: message.into(), retry_after_ms: None })
+    ServerFrame::Error(Error { reference, code, message: message.into(), retry_after_ms: None, until: None })
 }
 
 fn hello_first(reference: Option<Reference>) -> Rejected {

@@ -133,6 +133,15 @@ impl Client {
         self.send(Method::POST, &target(path, &[]), Some(body))
     }
 
+    pub(in crate::commands) fn put(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, RequestError> {
+        let body = serde_json::to_vec(body).map_err(|error| RequestError::Answer(self.server(), error))?;
+        self.send(Method::PUT, &target(path, &[]), Some(body))
+    }
+
     pub(in crate::commands) fn patch(
         &self,
         path: &[&str],

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    ErasedMessages, ErasedReactions, Level, Members, Message, Messages, Notice, NoticeSent, Reaction,
-    Reactions, RoomClosed, Rooms, Sessions, Settings, SettingsChange, Usage,
+    Audit, Done, ErasedMessages, ErasedReactions, Level, Members, Message, Messages, ModerationRequest,
+    Notice, NoticeSent, Reaction, Reactions, RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings,
+    SettingsChange, Usage,
 };
+use chat_protocol::{Moderation, RoomRole};
 use serde_json::json;
 
 use super::client::Client;
@@ -60,6 +62,52 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
             self.client.patch(&path, &change)?
         };
         self.output.response::<Settings>(&answer, tables::settings)
+    }
+
+    pub(super) fn rules(&self, room: &str) -> Result<(), AdminError> {
+        let answer = self.client.get(&["rooms", room, "rules"], &[])?;
+        self.output.response::<Rules>(&answer, tables::rules)
+    }
+
+    pub(super) fn role(&self, room: &str, user: &str, role: Option<RoomRole>) -> Result<(), AdminError> {
+        let change = RoleChange { role: role.map(|role| role.to_string()) };
+        let answer = self.client.put(&["rooms", room, "roles", user], &change)?;
+        self.output.response::<Done>(&answer, |done| {
+            let role = role.map_or("none", RoomRole::as_str);
+            done_text(done, &format!("the role of {user:?} in the room {room:?} is {role} now"))
+        })
+    }
+
+    pub(super) fn moderate(
+        &self,
+        room: &str,
+        user: &str,
+        action: Moderation,
+        reason: Option<String>,
+        for_s: Option<u64>,
+    ) -> Result<(), AdminError> {
+        let request = ModerationRequest { user: user.to_owned(), action: action.to_string(), reason, for_s };
+        let answer = self.client.post(&["rooms", room, "moderation"], &request)?;
+        self.output.response::<Done>(&answer, |done| {
+            done_text(done, &format!("{action}: {user:?} in the room {room:?}"))
+        })
+    }
+
+    pub(super) fn audit(&self, room: Option<&str>, limit: usize) -> Result<(), AdminError> {
+        let mut log = Audit { records: Vec::new(), next: None };
+        loop {
+            let left = limit.saturating_sub(log.records.len()).min(500).to_string();
+            let before = log.next.map(|before| before.to_string());
+            let mut query = vec![("limit", &*left)];
+            query.extend(room.map(|room| ("room", room)));
+            query.extend(before.as_deref().map(|before| ("before", before)));
+            let page: Audit = self.client.parse(&self.client.get(&["audit"], &query)?)?;
+            log.records.extend(page.records);
+            log.next = page.next;
+            if log.next.is_none() || log.records.len() >= limit {
+                return self.output.result(&log, tables::audit);
+            }
+        }
     }
 
     pub(super) fn close_session(&self, session: &str) -> Result<(), AdminError> {
@@ -191,4 +239,9 @@ fn written(messages: usize, reactions: usize) -> String {
 /// The part of a query that restricts it to messages under one name.
 fn named(author: &Author) -> Vec<(&str, &str)> {
     author.username.iter().map(|username| ("username", username.as_str())).collect()
+}
+
+/// A sentence, with the note that nothing has changed.
+fn done_text(done: &Done, sentence: &str) -> String {
+    if done.changed { sentence.to_owned() } else { format!("{sentence} (nothing has changed)") }
 }

@@ -48,9 +48,16 @@ pub(super) fn run(
         AdminCommand::Sessions => commands.sessions(),
         AdminCommand::Kick { room, username } => commands.kick(&room, &username),
         AdminCommand::CloseRoom { room, confirmation } => commands.close_room(&room, &confirmation),
-        AdminCommand::Settings { room, join, post } => {
-            commands.settings(&room, SettingsChange { join, post })
+        AdminCommand::Settings { room, join, post, slow_mode, mention_room } => {
+            let change = SettingsChange { join, post, slow_mode_s: slow_mode, mention_room };
+            commands.settings(&room, change)
         }
+        AdminCommand::Rules { room } => commands.rules(&room),
+        AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),
+        AdminCommand::Moderate { room, action, user, reason, for_s } => {
+            commands.moderate(&room, &user, action, reason, for_s)
+        }
+        AdminCommand::Audit { room, limit } => commands.audit(room.as_deref(), limit),
         AdminCommand::CloseSession { session } => commands.close_session(&session),
         AdminCommand::Usage { from, to, room } => {
             commands.usage(from.as_deref(), to.as_deref(), room.as_deref())

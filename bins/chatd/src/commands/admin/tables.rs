@@ -1,7 +1,9 @@
 //! Responses as tables.
 
-use chat_admin::v1::{Members, Rooms, Sessions, Settings, UsageRow};
+use chat_admin::v1::{Audit, Members, Named, Rooms, Rules, Sessions, Settings, UsageRow};
 use comfy_table::{Table, presets};
+
+use crate::cli::plural;
 
 pub(super) fn rooms(response: &Rooms) -> String {
     let rows = response.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
@@ -9,9 +11,49 @@ pub(super) fn rooms(response: &Rooms) -> String {
 }
 
 pub(super) fn settings(settings: &Settings) -> String {
-    let rows = [["join", settings.join.name()], ["post", settings.post.name()]];
+    let slow_mode = match settings.slow_mode_s {
+        0 => "off".to_owned(),
+        seconds => plural(seconds as usize, "second"),
+    };
+    let rows = [
+        ["join", settings.join.name()],
+        ["post", settings.post.name()],
+        ["slow mode", &slow_mode],
+        ["@room", settings.mention_room.name()],
+    ];
     let rows = rows.into_iter().map(|row| row.map(str::to_owned).to_vec());
-    table(&["setting", "who may"], rows).unwrap_or_default()
+    table(&["setting", "value"], rows).unwrap_or_default()
+}
+
+pub(super) fn rules(rules: &Rules) -> String {
+    let row = |user: &Named, what: &str, until: Option<&str>| {
+        vec![user.username.clone(), user.user.clone(), what.to_owned(), until.unwrap_or_default().to_owned()]
+    };
+    let roles = rules.roles.iter().map(|entry| row(&entry.target, &entry.role, None));
+    let restrictions = rules.restrictions.iter().map(|found| {
+        let is = if found.kind == "ban" { "banned" } else { "muted" };
+        row(&found.target, is, Some(found.until.as_deref().unwrap_or("it is ended")))
+    });
+    table(&["username", "user", "is", "until"], roles.chain(restrictions))
+        .unwrap_or_else(|| "no roles, bans or mutes".to_owned())
+}
+
+pub(super) fn audit(log: &Audit) -> String {
+    let rows = log.records.iter().map(|record| {
+        let by = record.by.as_ref().map_or("the operator", |by| &by.username);
+        let act = match (&record.role, &record.until) {
+            (Some(role), _) => format!("{} {role}", record.act),
+            (None, Some(until)) => format!("{} until {until}", record.act),
+            _ => record.act.clone(),
+        };
+        let room = record.room.as_deref().unwrap_or_default();
+        let reason = record.reason.as_deref().unwrap_or_default().replace('\n', " ");
+        [&record.number.to_string(), &record.at, room, by, &act, &record.target.username, &reason]
+            .map(ToString::to_string)
+            .to_vec()
+    });
+    table(&["number", "at", "room", "by", "act", "user", "reason"], rows)
+        .unwrap_or_else(|| "nothing was done".to_owned())
 }
 
 pub(super) fn members(response: &Members) -> String {

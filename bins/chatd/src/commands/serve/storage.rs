@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chat_access::SqliteAccess;
 use chat_accounts::{MemoryAccounts, SqliteAccounts};
 use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence};
@@ -52,6 +53,7 @@ pub(super) async fn start_server(
     let database = open(path.clone()).await?;
     let presence = SqlitePresence::new(database.clone(), node);
     let accounts = SqliteAccounts::open(database.clone()).await?;
+    config.access = Some(Arc::new(SqliteAccess::new(database.clone())));
     let index = match (options.history, options.search) {
         (Switch::On, Switch::On) => Some(open_index(index_path(path)).await?),
         _ => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    DeletedBy, Edited, HistoryPage, ReactionChange, ReactionCount, Reactions, Reactor, RoomSettings,
+    DeletedBy, Edited, HistoryPage, ReactionChange, ReactionCount, Reactions, Reactor, RoomSettings, Standing,
 };
 use chat_protocol::{Emoji, Epoch, Timestamp};
 use proptest::prelude::*;
@@ -125,6 +125,7 @@ fn joined(seq: u64, oldest: u64, messages: Vec<StoredMessage>, recovered: bool) 
         seq,
         oldest,
         info: RoomSettings::default(),
+        standing: Standing::default(),
         members,
         member_count,
         first,

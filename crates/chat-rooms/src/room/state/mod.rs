@@ -7,6 +7,7 @@ mod names;
 pub(crate) mod policy;
 mod presence;
 pub(crate) mod reactions;
+pub(crate) mod refusal;
 pub(crate) mod roster;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,14 +16,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_protocol::{
-    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberList, Message, NoticeLevel, Reference,
-    RoomName, UserId, Username,
+    Event, LISTED_MEMBERS, Member, MemberId, MemberList, Message, NoticeLevel, Reference, RoomName, UserId,
+    Username,
 };
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::room::state::coalesce::PresenceBatcher;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::names::NameIndex;
+use crate::room::state::refusal::Refusal;
 use crate::room::state::roster::Roster;
 use crate::sync::steps;
 
@@ -438,11 +440,11 @@ impl RoomState {
     pub(crate) fn refuse(
         &mut self,
         to: SubscriptionId,
-        code: ErrorCode,
-        reason: Arc<str>,
+        Refusal { code, reason, until, retry_after }: Refusal,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.has_session(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
+        let members = self.has_session(to).then(|| self.event_list())?;
+        Some(Event::Refused { code, reason, reference, until, retry_after, members })
     }
 
     /// The current list of members, shared until they change.

@@ -1,16 +1,29 @@
 //! The policy of a room, and the messages in flight that were checked against an earlier version.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_access::{Action, Actor, Denied, RoomPolicy, check};
-use chat_history::{Permission, StoredSettings};
-use chat_protocol::RoomSettings;
+use chat_history::Permission;
+use chat_protocol::{RoomSettings, Standing, Timestamp, UserId};
 
 /// The result of a check, and against which version of the policy it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checked {
     version: u64,
     denied: Option<Denied>,
+    /// Whether the user may delete the messages of others.
+    moderates: bool,
+}
+
+/// What a member sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// A message, which slow mode delays.
+    Message,
+    /// A change of a message.
+    Change,
 }
 
 impl Checked {
@@ -22,6 +35,11 @@ impl Checked {
     /// The result, for the store.
     pub(crate) fn permission(self) -> Permission {
         Permission::new(self.version, self.denied.is_none())
+    }
+
+    /// The permission to delete the messages of others, for the store.
+    pub(crate) fn moderation(self) -> Permission {
+        Permission::new(self.version, self.moderates)
     }
 }
 
@@ -40,26 +58,48 @@ pub(crate) struct CurrentPolicy {
     outdated: usize,
     /// How many have come back, and are not appended again.
     returned: usize,
+    /// When users have posted in slow mode.
+    posts: HashMap<UserId, Timestamp>,
+    /// How many of them are kept before those are removed that do not matter any more.
+    max_posts: usize,
 }
+
+/// The smallest value of `max_posts`.
+const MIN_POSTS: usize = 64;
 
 impl CurrentPolicy {
     pub(crate) fn settings(&self) -> &Arc<RoomSettings> {
         self.policy.settings()
     }
 
+    /// The policy itself.
+    pub(crate) fn policy(&self) -> &RoomPolicy {
+        &self.policy
+    }
+
+    /// Sets the policy of a room that was just read. It may have version 0.
+    pub(crate) fn set(&mut self, policy: RoomPolicy) {
+        self.policy = policy;
+    }
+
     /// Replaces the policy, unless this one is not newer. Returns whether it did.
-    pub(crate) fn replace(&mut self, stored: StoredSettings) -> bool {
-        let is_newer = stored.version > self.policy.version();
+    pub(crate) fn replace(&mut self, policy: RoomPolicy) -> bool {
+        let is_newer = policy.version() > self.policy.version();
         if is_newer {
-            self.policy = RoomPolicy::new(stored.version, stored.settings);
+            self.policy = policy;
             self.outdated = self.in_flight - self.returned;
         }
         is_newer
     }
 
-    /// Whether a user may join, or stay.
-    pub(crate) fn check_join(&self, actor: Actor) -> Result<(), Denied> {
-        check(actor, Action::Join, &self.policy)
+    /// What a user is in the room, and whether it may post.
+    pub(crate) fn standing(&self, actor: &Actor, now: Timestamp) -> Standing {
+        self.policy.standing(actor, now)
+    }
+
+    /// Whether a user may do something.
+    pub(crate) fn check(&self, actor: &Actor, action: Action, now: Timestamp) -> Result<(), Denied> {
+        check(actor, action, &self.policy, now)
     }
 
     /// Whether messages are accepted now.
@@ -67,16 +107,52 @@ impl CurrentPolicy {
         self.outdated == 0 && self.returned == 0
     }
 
-    /// Checks a message that is accepted now.
-    pub(crate) fn accept(&mut self, actor: Actor) -> Checked {
+    /// Checks something that is accepted now.
+    pub(crate) fn accept(&mut self, actor: &Actor, sent: Sent, now: Timestamp) -> Checked {
         self.in_flight += 1;
-        self.check_post(actor)
+        let mut checked = self.check_post(actor, now);
+        if sent == Sent::Message && checked.denied.is_none() {
+            checked.denied = self.slow_down(actor, now);
+        }
+        checked
     }
 
     /// Checks a message against the newest version.
-    pub(crate) fn check_post(&self, actor: Actor) -> Checked {
-        let denied = check(actor, Action::Post, &self.policy).err();
-        Checked { version: self.policy.version(), denied }
+    fn check_post(&self, actor: &Actor, now: Timestamp) -> Checked {
+        let denied = self.check(actor, Action::Post, now).err();
+        let moderates = self.check(actor, Action::DeleteOthers, now).is_ok();
+        Checked { version: self.policy.version(), denied, moderates }
+    }
+
+    /// Checks a message again, against the newest version. One that came too early stays so.
+    pub(crate) fn check_again(&self, before: Checked, actor: &Actor, now: Timestamp) -> Checked {
+        let mut checked = self.check_post(actor, now);
+        if let Some(Denied::SlowMode { .. }) = before.denied {
+            checked.denied = checked.denied.or(before.denied);
+        }
+        checked
+    }
+
+    /// Notes a message, or returns why it comes too early.
+    fn slow_down(&mut self, actor: &Actor, now: Timestamp) -> Option<Denied> {
+        let pause = Duration::from_secs(self.settings().slow_mode_s.into());
+        if pause.is_zero() || self.check(actor, Action::SkipSlowMode, now).is_ok() {
+            return None;
+        }
+        let last = actor.ids().filter_map(|id| self.posts.get(id)).max().copied();
+        let next = last.map(|last| last.saturating_add(pause)).filter(|next| now < *next);
+        if let Some(next) = next {
+            let millis = u64::try_from(next.as_millis() - now.as_millis()).unwrap_or_default();
+            // a clock that was set back does not keep anybody waiting
+            return Some(Denied::SlowMode { retry_after: Duration::from_millis(millis).min(pause) });
+        }
+        if self.posts.len() >= self.max_posts {
+            self.posts.retain(|_, last| now < last.saturating_add(pause));
+            self.max_posts = (2 * self.posts.len()).max(MIN_POSTS);
+        }
+        let id = actor.ids().next().cloned();
+        self.posts.extend(id.map(|id| (id, now)));
+        None
     }
 
     /// Whether a check was made against an earlier version.
@@ -111,7 +187,8 @@ impl CurrentPolicy {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::{Identity, MayPost};
+    use chat_access::Rules;
+    use chat_protocol::{Identity, MayPost, RoomRole};
 
     use super::*;
 
@@ -119,38 +196,88 @@ mod tests {
         Actor::from(&Identity::one_time_guest(1, "gus".parse().unwrap()))
     }
 
-    fn stored(version: u64, post: MayPost) -> StoredSettings {
-        StoredSettings::new(RoomSettings::default().post(post), version)
+    fn policy(version: u64, post: MayPost) -> RoomPolicy {
+        RoomPolicy::new(version, RoomSettings::default().post(post))
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
     }
 
     #[test]
     fn messages_are_accepted_once_those_before_were_appended_again() {
         let mut current = CurrentPolicy::default();
-        let [first, second, third] = [0; 3].map(|_| current.accept(guest()));
+        let [first, second, third] = [0; 3].map(|_| current.accept(&guest(), Sent::Message, at(0)));
         assert_eq!(first.permission(), Permission::new(0, true));
         assert!(current.is_open());
-        assert!(current.replace(stored(1, MayPost::Accounts)));
-        assert!(!current.replace(stored(1, MayPost::Everyone)), "not newer");
+        assert!(current.replace(policy(1, MayPost::Accounts)));
+        assert!(!current.replace(policy(1, MayPost::Everyone)), "not newer");
         assert!(!current.is_open() && current.is_outdated(first));
         // the first one was stored before the change, the others come back
         current.settle(first);
         current.take_back();
         assert!(!current.all_are_back() && !current.is_open());
         // the policy changes once more
-        assert!(current.replace(stored(5, MayPost::Moderators)));
+        assert!(current.replace(policy(5, MayPost::Moderators)));
         current.take_back();
         assert!(current.all_are_back() && !current.is_open());
-        let again = current.check_post(guest());
+        let again = current.check_again(second, &guest(), at(0));
         assert_eq!(
             (again.permission(), again.denied()),
             (Permission::new(5, false), Some(Denied::ModeratorsOnly))
         );
         current.appended_again();
         assert!(current.is_open() && !current.is_outdated(again) && current.is_outdated(third));
-        assert_eq!(current.accept(guest()), again);
+        assert_eq!(current.accept(&guest(), Sent::Message, at(0)), again);
         for _ in [second, third, again] {
             current.settle(again);
         }
         assert_eq!(current.in_flight, 0);
+    }
+
+    #[test]
+    fn slow_mode_delays_messages_of_users_without_a_role() {
+        let mut rules = Rules::default();
+        rules.add_role("u_mod".parse().unwrap(), RoomRole::Moderator);
+        let mut current = CurrentPolicy::default();
+        current.set(RoomPolicy::new(1, RoomSettings::default().slow_mode_s(10)).rules(rules));
+        let account =
+            |id: &str| Actor::from(&Identity::account(id.parse().unwrap(), "ana".parse().unwrap()).unwrap());
+        let mut accept = |actor: &Actor, sent, now| current.accept(actor, sent, at(now)).denied();
+        let slow = |millis| Some(Denied::SlowMode { retry_after: Duration::from_millis(millis) });
+        assert_eq!(accept(&guest(), Sent::Message, 1_000), None);
+        assert_eq!(accept(&guest(), Sent::Message, 1_001), slow(9_999));
+        assert_eq!(accept(&guest(), Sent::Change, 1_001), None);
+        assert_eq!(accept(&account("u_1"), Sent::Message, 1_001), None, "another user");
+        assert_eq!(accept(&guest(), Sent::Message, 10_999), slow(1));
+        assert_eq!(accept(&guest(), Sent::Message, 11_000), None, "refused ones do not count");
+        assert_eq!(accept(&guest(), Sent::Message, -900_000), slow(10_000), "the clock was set back");
+        for now in [1, 2, 3] {
+            assert_eq!(accept(&account("u_mod"), Sent::Message, now), None);
+        }
+    }
+
+    #[test]
+    fn what_came_too_early_stays_so_when_it_is_checked_again() {
+        let mut current = CurrentPolicy::default();
+        current.set(RoomPolicy::new(1, RoomSettings::default().slow_mode_s(10)));
+        let [allowed, early] = [0; 2].map(|_| current.accept(&guest(), Sent::Message, at(0)));
+        assert!(current.replace(policy(2, MayPost::Everyone)));
+        assert_eq!(current.check_again(allowed, &guest(), at(1)).denied(), None);
+        assert_eq!(current.check_again(early, &guest(), at(1)).denied(), early.denied());
+        assert!(current.replace(policy(3, MayPost::Accounts)));
+        let denied = current.check_again(early, &guest(), at(1)).denied();
+        assert_eq!(denied, Some(Denied::PostNeedsAccount));
+    }
+
+    #[test]
+    fn the_times_of_posts_do_not_pile_up() {
+        let mut current = CurrentPolicy::default();
+        current.set(RoomPolicy::new(1, RoomSettings::default().slow_mode_s(1)));
+        for i in 0..10_000_i64 {
+            let user = Identity::one_time_guest(u128::try_from(i).unwrap(), "gus".parse().unwrap());
+            assert_eq!(current.accept(&Actor::from(&user), Sent::Message, at(i * 100)).denied(), None);
+        }
+        assert!(current.posts.len() <= MIN_POSTS, "{}", current.posts.len());
     }
 }

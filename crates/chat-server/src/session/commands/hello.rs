@@ -1,9 +1,10 @@
 //! `hello`: starts a session, and ends the one that it replaces.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_log::cut;
+use chat_log::{Passed, cut};
 use chat_protocol::v2::{ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
 use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
 use chat_rooms::FrameSink;
@@ -11,6 +12,7 @@ use futures::FutureExt;
 use tokio::time::Instant;
 
 use crate::accounts::{Accounts, Credential, FreeName, NewSubjectError, SignInError, SignedIn};
+use crate::admission::client_log::LogKind;
 use crate::admission::rate_limit::RateLimiter;
 use crate::context::Context;
 use crate::context::inbox::ListHandle;
@@ -207,6 +209,10 @@ impl Session {
         if let Some(list) = &list {
             self.send_list(list.handle());
         }
+        let ids = || iter::once(user.id()).chain(&was);
+        if self.context.warnings.may_wait_for(ids()) {
+            self.send_warnings(ids().cloned().collect());
+        }
         self.beginning = None;
         self.state = Some(Box::new(SessionState {
             user,
@@ -223,6 +229,19 @@ impl Session {
 }
 
 impl Session {
+    /// Sends the user the warnings that wait for it. The session does not wait for them.
+    fn send_warnings(&self, ids: Vec<UserId>) {
+        let context = Arc::clone(&self.context);
+        self.context.tasks.spawn(async move {
+            let Context { warnings, sessions, engine, .. } = &*context;
+            if let Err(error) = warnings.send_waiting(sessions, &**engine.access(), ids).await
+                && let Some(Passed { suppressed }) = context.log.pass(LogKind::Acts)
+            {
+                tracing::warn!(%error, suppressed, "the warnings of a user can't be read");
+            }
+        });
+    }
+
     /// Sends the list of the user's rooms when it is read. The session does not wait for it.
     fn send_list(&self, list: ListHandle) {
         let Some(accounts) = self.context.accounts.clone() else { return };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_access::Denied;
 use chat_log::Passed;
 use chat_protocol::Reference;
 use chat_protocol::v2::{
@@ -91,8 +92,12 @@ impl Session {
     pub(in crate::session) fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
         let (code, message, retry_after_ms) = match error {
             JoinError::Denied(denied) => {
-                let message = denied.to_string().into();
-                let error = Error { reference, code: ErrorCode::Forbidden, message, retry_after_ms: None };
+                let until = match denied {
+                    Denied::Banned { until } => *until,
+                    _ => None,
+                };
+                let (code, message) = (ErrorCode::Forbidden, denied.to_string().into());
+                let error = Error { reference, code, message, retry_after_ms: None, until };
                 return self.answer(&ServerFrame::Error(error));
             }
             JoinError::NameTaken => {
@@ -112,7 +117,7 @@ impl Session {
             }
         };
         let message = message.into();
-        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms }));
+        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms, until: None }));
     }
 }
 

@@ -13,6 +13,8 @@
 //! The machine-readable description, `docs/asyncapi.json`, is generated from the types. The tests
 //! of chat-protocol check that all of these agree.
 
+mod configure_room;
+mod create_room;
 mod delete;
 mod edit;
 pub(super) mod hello;
@@ -22,11 +24,14 @@ mod keep;
 mod leave;
 mod mark_read;
 mod members;
+mod moderate;
 mod ping;
 mod react;
 mod renew;
+mod roles;
 mod search;
 mod send;
+mod set_role;
 mod typing;
 
 use chat_protocol::v2::{ClientFrame, Command, ErrorCode};
@@ -49,6 +54,11 @@ impl Session {
             Command::Search(search) => self.search(search, reference),
             Command::Members(members) => return self.members(members, reference),
             Command::Typing { room } => self.typing(&room, reference.as_ref()),
+            Command::CreateRoom(create) => self.create_room(create, reference),
+            Command::ConfigureRoom(configure) => self.configure_room(configure, reference),
+            Command::SetRole(set) => self.set_role(set, reference),
+            Command::Roles(roles) => self.roles(roles, reference),
+            Command::Moderate(moderate) => self.moderate(moderate, reference),
             Command::Keep(keep) => self.keep(keep, reference),
             Command::MarkRead(mark) => self.mark_read(mark, reference),
             Command::Renew { token } => self.renew(token, reference),

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_access::{Action, RoomPolicy, check};
+use chat_access::{Action, Actor, check};
 use chat_history::{HistoryError, MessageKey};
 use chat_log::Passed;
 use chat_protocol::v2::{
     ErrorCode, FOUND_MESSAGES, FOUND_MESSAGES_DEFAULT, Found, FoundMessage, PAGE_BYTES, RENDERED_BYTES,
     Search, ServerFrame, StoredMessage, Written,
 };
-use chat_protocol::{Identity, Message, Reference, RoomName, UserId};
+use chat_protocol::{Identity, Message, Reference, RoomName, Timestamp, UserId};
 use chat_search::{Cursor, Query, QueryError, SearchError};
 use futures::FutureExt;
 
@@ -108,6 +108,7 @@ async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Fou
     let limit = limit.clamp(1, FOUND_MESSAGES);
     let mut before = search.before.as_deref().map(str::parse::<Cursor>).transpose()?;
     let query = Query::new(&search.query, std::mem::take(&mut asker.rooms))?.from(search.from);
+    let actor = Actor::new(&asker.user, asker.ids.get(1..).unwrap_or_default());
     let mut readable = asker.joined.iter().map(|room| (room.clone(), true)).collect();
     for _ in 0..MAX_PAGES {
         let mut page_limit = limit;
@@ -125,7 +126,7 @@ async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Fou
                 _ => break (messages, found.next),
             }
         };
-        let messages = allowed(context, &asker.user, messages, &mut readable).await?;
+        let messages = allowed(context, &actor, messages, &mut readable).await?;
         if messages.is_empty() && next.is_some() {
             before = next;
             continue;
@@ -189,14 +190,14 @@ async fn load(context: &Context, keys: &[MessageKey], query: &Query) -> Result<V
 /// known, among them those that the session has joined.
 async fn allowed(
     context: &Context,
-    user: &Identity,
+    actor: &Actor,
     messages: Vec<Arc<Message>>,
     readable: &mut HashMap<RoomName, bool>,
 ) -> Result<Vec<Arc<Message>>, Failure> {
     for message in &messages {
         if !readable.contains_key(&message.room) {
-            let settings = context.engine.settings(&message.room).await?;
-            let may_read = check(user, Action::Join, &RoomPolicy::new(0, settings)).is_ok();
+            let policy = context.engine.policy(&message.room).await?;
+            let may_read = check(actor, Action::Join, &policy, Timestamp::now()).is_ok();
             readable.insert(message.room.clone(), may_read);
         }
     }

@@ -1,0 +1,236 @@
+//! What moderators and owners do, and who may.
+
+use chat_protocol::{
+    Identity, Moderation, Reason, Role, RoomName, RoomRole, Timestamp, UserId, UserKind, Username,
+};
+
+use crate::rules::Until;
+use crate::{Action, Rank};
+
+/// Where an act holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// In one room.
+    Room(RoomName),
+    /// On the whole server.
+    Server,
+}
+
+impl Scope {
+    /// The room; `None` for the whole server.
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Server => None,
+        }
+    }
+}
+
+/// A user of whom an act speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The id of the user.
+    pub id: UserId,
+    /// The name of the user at this time.
+    pub username: Username,
+    /// What kind of user it is.
+    pub kind: UserKind,
+    /// What the user may do on the whole server.
+    pub role: Role,
+}
+
+impl From<&Identity> for Person {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            id: identity.id().clone(),
+            username: identity.username().clone(),
+            kind: identity.kind(),
+            role: identity.role(),
+        }
+    }
+}
+
+/// Who does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doer {
+    /// A user.
+    User(Person),
+    /// Who runs the server, through the admin interface.
+    Operator,
+}
+
+impl Doer {
+    /// The rank, with this role in the room.
+    pub fn rank(&self, room_role: Option<RoomRole>) -> Rank {
+        match self {
+            Self::User(person) => Rank::new(person.kind, person.role, room_role),
+            Self::Operator => Rank::Operator,
+        }
+    }
+
+    /// The user; `None` for who runs the server.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::User(person) => Some(person),
+            Self::Operator => None,
+        }
+    }
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActKind {
+    /// The doer registers a room that has no owner, and becomes its owner. The doer is the target.
+    Register,
+    /// The target gets this role, or loses the one that it has.
+    SetRole(Option<RoomRole>),
+    /// The target is removed, banned, muted or warned, or a ban or a mute ends.
+    Moderate(Moderation, Until),
+}
+
+/// Something that a moderator, an owner or the operator does to a user, before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewAct {
+    /// Where it holds.
+    pub scope: Scope,
+    /// Who does it.
+    pub by: Doer,
+    /// What is done.
+    pub kind: ActKind,
+    /// To whom.
+    pub target: Person,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewAct {
+    /// The act, now, without a reason.
+    pub fn new(scope: Scope, by: Doer, kind: ActKind, target: Person) -> Self {
+        Self { scope, by, kind, target, reason: None, at: Timestamp::now() }
+    }
+
+    /// Sets why it is done.
+    #[must_use]
+    pub fn reason(self, reason: Option<Reason>) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// Sets when it is done.
+    #[must_use]
+    pub fn at(self, at: Timestamp) -> Self {
+        Self { at, ..self }
+    }
+}
+
+/// Why an act is not carried out. The text is a sentence for the one who wants to do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The doer may not do such a thing here.
+    #[error("you may not do this here")]
+    RankTooLow,
+    /// The target may do as much as the doer, or more.
+    #[error("you may only do this to users who may do less than you")]
+    TargetTooHigh,
+    /// Nobody does this to themselves.
+    #[error("you cannot do this to yourself")]
+    Yourself,
+    /// Guests have no roles.
+    #[error("only users with an account can have a role")]
+    GuestWithRole,
+    /// The room would have no owner any more.
+    #[error("the room would have no owner; make another user its owner first")]
+    LastOwner,
+    /// The room has an owner already.
+    #[error("the room has an owner already")]
+    HasOwner,
+    /// There are no roles on the whole server.
+    #[error("this can only be done in a room")]
+    NeedsRoom,
+    /// There are as many roles, bans or mutes as there may be.
+    #[error("there are too many roles, bans or mutes here")]
+    LimitReached,
+}
+
+/// What a store knows about the room in which an act is done, in the transaction of the act.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ActContext {
+    /// The role of the doer.
+    pub doer: Option<RoomRole>,
+    /// The role of the target.
+    pub target: Option<RoomRole>,
+    /// How many owners the room has.
+    pub owners: usize,
+}
+
+/// Whether an act may be done, for implementations of a store. The store calls it in the
+/// transaction of the act.
+///
+/// # Errors
+/// [`Refused`] if it may not.
+pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
+    let ActContext { doer, target, owners } = context;
+    let doer = act.by.rank(doer);
+    let target_rank = Rank::new(act.target.kind, act.target.role, target);
+    let is_self = act.by.person().is_some_and(|person| person.id == act.target.id);
+    let settings = &Default::default();
+    match act.kind {
+        ActKind::Register => {
+            if act.scope == Scope::Server {
+                return Err(Refused::NeedsRoom);
+            }
+            if act.target.kind == UserKind::Guest {
+                return Err(Refused::GuestWithRole);
+            }
+            // moderators of the server may name an owner
+            if !is_self && doer < Rank::ServerModerator {
+                return Err(Refused::RankTooLow);
+            }
+            if owners > 0 { Err(Refused::HasOwner) } else { Ok(()) }
+        }
+        ActKind::SetRole(role) => {
+            if act.scope == Scope::Server {
+                return Err(Refused::NeedsRoom);
+            }
+            if act.target.kind == UserKind::Guest && role.is_some() {
+                return Err(Refused::GuestWithRole);
+            }
+            // whoever may give a role may take it away
+            let needed =
+                role.max(target).map_or(Rank::Moderator, |role| Action::GiveRole(role).needs(settings));
+            let gives_up = is_self && role < target;
+            if !gives_up {
+                if doer < needed {
+                    return Err(Refused::RankTooLow);
+                }
+                if target_rank >= doer && !is_self {
+                    return Err(Refused::TargetTooHigh);
+                }
+            }
+            let loses_owner = target == Some(RoomRole::Owner) && role != Some(RoomRole::Owner);
+            if loses_owner && owners <= 1 && doer < Rank::ServerModerator {
+                return Err(Refused::LastOwner);
+            }
+            Ok(())
+        }
+        ActKind::Moderate(..) => {
+            let needed = match act.scope {
+                Scope::Room(_) => Action::Moderate.needs(settings),
+                Scope::Server => Rank::ServerModerator,
+            };
+            if doer < needed {
+                return Err(Refused::RankTooLow);
+            }
+            if is_self {
+                return Err(Refused::Yourself);
+            }
+            if target_rank >= doer {
+                return Err(Refused::TargetTooHigh);
+            }
+            Ok(())
+        }
+    }
+}

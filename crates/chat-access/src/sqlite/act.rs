@@ -1,0 +1,172 @@
+//! Acts, and what is changed beside them.
+
+use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId};
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use super::Done;
+use super::schema::{
+    RecordRow, audit_log, restrictions, room, room_roles, scope_text, signed, unsigned, warnings,
+};
+use crate::audit::{AuditRecord, Named};
+use crate::rules::{Until, holds};
+use crate::store::{MAX_RESTRICTIONS, MAX_ROLES, RestrictionKind};
+use crate::{ActContext, ActKind, NewAct, Refused, authorize};
+
+pub(super) fn act(connection: &mut SqliteConnection, act: NewAct) -> Done<Option<AuditRecord>> {
+    authorize(&act, context(connection, &act)?)?;
+    let newest: Option<i64> = audit_log::table.select(max(audit_log::number)).first(connection)?;
+    let number = newest.unwrap_or_default() + 1;
+    if !apply(connection, &act, number)? {
+        return Ok(None);
+    }
+    let by = act.by.person().map(|person| Named::new(person.id.clone(), person.username.clone()));
+    let record = AuditRecord {
+        number: unsigned(number),
+        at: act.at,
+        scope: act.scope,
+        by,
+        kind: act.kind,
+        target: Named::new(act.target.id, act.target.username),
+        reason: act.reason,
+    };
+    diesel::insert_into(audit_log::table).values(RecordRow::new(&record)).execute(connection)?;
+    if let ActKind::Moderate(Moderation::Warn, _) = act.kind {
+        let warning = (warnings::record.eq(number), warnings::user.eq(record.target.id.as_str()));
+        diesel::insert_into(warnings::table).values(warning).execute(connection)?;
+    }
+    Ok(Some(record))
+}
+
+fn context(connection: &mut SqliteConnection, act: &NewAct) -> Done<ActContext> {
+    let scope = scope_text(&act.scope);
+    let owners: i64 = room_roles::table
+        .filter(room_roles::room.eq(scope))
+        .filter(room_roles::role.eq(RoomRole::Owner.as_str()))
+        .count()
+        .get_result(connection)?;
+    let doer = match act.by.person() {
+        Some(person) => role(connection, scope, &person.id)?,
+        None => None,
+    };
+    let target = role(connection, scope, &act.target.id)?;
+    Ok(ActContext { doer, target, owners: usize::try_from(owners).unwrap_or_default() })
+}
+
+fn role(connection: &mut SqliteConnection, scope: &str, user: &UserId) -> QueryResult<Option<RoomRole>> {
+    let found: Option<String> = room_roles::table
+        .find((scope, user.as_str()))
+        .select(room_roles::role)
+        .first(connection)
+        .optional()?;
+    Ok(found.and_then(|role| role.parse().ok()))
+}
+
+/// Returns whether the act changes anything.
+fn apply(connection: &mut SqliteConnection, act: &NewAct, number: i64) -> Done<bool> {
+    match act.kind {
+        ActKind::Register => set_role(connection, act, Some(RoomRole::Owner)),
+        ActKind::SetRole(role) => set_role(connection, act, role),
+        ActKind::Moderate(Moderation::Ban, until) => {
+            restrict(connection, act, RestrictionKind::Ban, until, number)
+        }
+        ActKind::Moderate(Moderation::Mute, until) => {
+            restrict(connection, act, RestrictionKind::Mute, until, number)
+        }
+        ActKind::Moderate(Moderation::Unban, _) => lift(connection, act, RestrictionKind::Ban),
+        ActKind::Moderate(Moderation::Unmute, _) => lift(connection, act, RestrictionKind::Mute),
+        ActKind::Moderate(..) => Ok(true),
+    }
+}
+
+fn set_role(connection: &mut SqliteConnection, act: &NewAct, new: Option<RoomRole>) -> Done<bool> {
+    let (scope, user) = (scope_text(&act.scope), act.target.id.as_str());
+    let before = role(connection, scope, &act.target.id)?;
+    if before == new {
+        return Ok(false);
+    }
+    let Some(new) = new else {
+        diesel::delete(room_roles::table.find((scope, user))).execute(connection)?;
+        return Ok(true);
+    };
+    if before.is_none() {
+        let count: i64 =
+            room_roles::table.filter(room_roles::room.eq(scope)).count().get_result(connection)?;
+        if usize::try_from(count).is_ok_and(|count| count >= MAX_ROLES) {
+            return Err(Refused::LimitReached.into());
+        }
+    }
+    let row = (
+        room_roles::room.eq(scope),
+        room_roles::user.eq(user),
+        room_roles::username.eq(act.target.username.as_str()),
+        room_roles::role.eq(new.as_str()),
+    );
+    diesel::replace_into(room_roles::table).values(row).execute(connection)?;
+    Ok(true)
+}
+
+fn restrict(
+    connection: &mut SqliteConnection,
+    act: &NewAct,
+    kind: RestrictionKind,
+    until: Until,
+    number: i64,
+) -> Done<bool> {
+    let (scope, user) = (scope_text(&act.scope), act.target.id.as_str());
+    let has_ended = restrictions::until.le(act.at.as_millis());
+    diesel::delete(restrictions::table.filter(restrictions::room.eq(scope)).filter(has_ended))
+        .execute(connection)?;
+    let before: Option<Option<i64>> = restrictions::table
+        .find((scope, user, kind.as_str()))
+        .select(restrictions::until)
+        .first(connection)
+        .optional()?;
+    let until = until.map(Timestamp::as_millis);
+    match before {
+        Some(before) if before == until => return Ok(false),
+        Some(_) => {}
+        None => {
+            let count: i64 = restrictions::table
+                .filter(restrictions::room.eq(scope))
+                .filter(restrictions::kind.eq(kind.as_str()))
+                .count()
+                .get_result(connection)?;
+            if usize::try_from(count).is_ok_and(|count| count >= MAX_RESTRICTIONS) {
+                return Err(Refused::LimitReached.into());
+            }
+        }
+    }
+    let row = (
+        restrictions::room.eq(scope),
+        restrictions::user.eq(user),
+        restrictions::kind.eq(kind.as_str()),
+        restrictions::username.eq(act.target.username.as_str()),
+        restrictions::until.eq(until),
+        restrictions::record.eq(number),
+    );
+    diesel::replace_into(restrictions::table).values(row).execute(connection)?;
+    Ok(true)
+}
+
+fn lift(connection: &mut SqliteConnection, act: &NewAct, kind: RestrictionKind) -> Done<bool> {
+    let restriction =
+        restrictions::table.find((scope_text(&act.scope), act.target.id.as_str(), kind.as_str()));
+    let until: Option<Option<i64>> = restriction.select(restrictions::until).first(connection).optional()?;
+    let Some(until) = until else { return Ok(false) };
+    diesel::delete(restriction).execute(connection)?;
+    Ok(holds(until.map(Timestamp::from_millis), act.at))
+}
+
+pub(super) fn acknowledge(connection: &mut SqliteConnection, numbers: &[u64]) -> Done<()> {
+    let numbers: Vec<_> = numbers.iter().copied().map(signed).collect();
+    diesel::delete(warnings::table.filter(warnings::record.eq_any(numbers))).execute(connection)?;
+    Ok(())
+}
+
+pub(super) fn forget(connection: &mut SqliteConnection, user: &UserId) -> Done<Vec<RoomName>> {
+    let of_user = room_roles::table.filter(room_roles::user.eq(user.as_str()));
+    let rooms: Vec<String> = of_user.select(room_roles::room).order(room_roles::room).load(connection)?;
+    diesel::delete(of_user).execute(connection)?;
+    Ok(rooms.iter().map(|name| room(name)).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,171 @@
+//! The durable store: diesel on SQLite, through the group commit of `chat-db`.
+//!
+//! Each call is one transaction. There is one writer, so that nothing changes between the check of
+//! an act and its record.
+
+mod act;
+mod read;
+mod schema;
+
+use chat_db::{Database, SyncMode};
+use chat_protocol::{RoomName, UserId};
+use diesel::prelude::*;
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::audit::{AuditRecord, Warning};
+use crate::store::{AccessStore, AuditQuery, Restriction, RoleEntry};
+use crate::{AccessError, ActError, NewAct, Refused, Rules, Scope};
+
+/// Roles, bans, mutes, warnings and the audit log in a database file. The file refuses changes of
+/// the audit log.
+#[derive(Debug)]
+pub struct SqliteAccess {
+    database: Database,
+}
+
+/// Why a transaction is rolled back.
+enum Failure {
+    /// The database failed.
+    Query(diesel::result::Error),
+    /// A row is damaged.
+    Damaged(AccessError),
+    /// The act is not allowed.
+    Refused(Refused),
+}
+
+impl From<diesel::result::Error> for Failure {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+/// The result of the statements of a call.
+type Done<T> = Result<T, Failure>;
+
+/// Runs the statements of a call. The outer error is that of the database.
+fn run<T>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Done<T>,
+) -> QueryResult<Result<T, ActError>> {
+    match connection.transaction(work) {
+        Ok(value) => Ok(Ok(value)),
+        Err(Failure::Query(error)) => Err(error),
+        Err(Failure::Damaged(error)) => Ok(Err(error.into())),
+        Err(Failure::Refused(refused)) => Ok(Err(refused.into())),
+    }
+}
+
+impl SqliteAccess {
+    /// The store on an open database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    fn read<T, F>(&self, work: F) -> BoxFuture<'_, Result<T, AccessError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Done<T> + Send + 'static,
+    {
+        async move {
+            let result = self.database.read(move |connection| run(connection, work)).await;
+            result.map_err(AccessError::from)?.map_err(store_error)
+        }
+        .boxed()
+    }
+
+    fn write<T, F>(&self, sync_mode: SyncMode, work: F) -> BoxFuture<'_, Result<T, ActError>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Done<T> + Send + 'static,
+    {
+        async move {
+            let work = move |connection: &mut SqliteConnection| run(connection, work);
+            self.database.write_with(sync_mode, work).await.map_err(AccessError::from)?
+        }
+        .boxed()
+    }
+}
+
+/// The failure of a call that is not refused.
+fn store_error(error: ActError) -> AccessError {
+    match error {
+        ActError::Store(error) => error,
+        ActError::Refused(refused) => AccessError::new(crate::AccessErrorKind::Other, refused),
+    }
+}
+
+impl AccessStore for SqliteAccess {
+    fn rules(&self, scope: Scope) -> BoxFuture<'_, Result<Rules, AccessError>> {
+        self.read(move |connection| read::rules(connection, &scope))
+    }
+
+    fn act(&self, act: NewAct) -> BoxFuture<'_, Result<Option<AuditRecord>, ActError>> {
+        self.write(SyncMode::Full, move |connection| act::act(connection, act))
+    }
+
+    fn roles(
+        &self,
+        room: RoomName,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RoleEntry>, AccessError>> {
+        self.read(move |connection| read::roles(connection, &room, after.as_ref(), limit))
+    }
+
+    fn restrictions(
+        &self,
+        scope: Scope,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Restriction>, AccessError>> {
+        self.read(move |connection| read::restrictions(connection, &scope, after.as_ref(), limit))
+    }
+
+    fn restriction(
+        &self,
+        scope: Scope,
+        user: UserId,
+    ) -> BoxFuture<'_, Result<Option<Restriction>, AccessError>> {
+        self.read(move |connection| read::restriction(connection, &scope, &user))
+    }
+
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
+        self.read(move |connection| read::audit(connection, &query))
+    }
+
+    fn warnings(&self, users: Vec<UserId>) -> BoxFuture<'_, Result<Vec<Warning>, AccessError>> {
+        self.read(move |connection| read::warnings(connection, &users))
+    }
+
+    fn warned(&self) -> BoxFuture<'_, Result<Vec<UserId>, AccessError>> {
+        self.read(read::warned)
+    }
+
+    fn acknowledge(&self, numbers: Vec<u64>) -> BoxFuture<'_, Result<(), AccessError>> {
+        let written = self.write(SyncMode::Full, move |connection| act::acknowledge(connection, &numbers));
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn forget(&self, user: UserId) -> BoxFuture<'_, Result<Vec<RoomName>, AccessError>> {
+        let written = self.write(SyncMode::Full, move |connection| act::forget(connection, &user));
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {
+        self.read(|connection| {
+            Ok(schema::room_roles::table.limit(1).count().get_result(connection).map(|_: i64| ())?)
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The conformance suite over both stores, and what the durable store promises beyond it.
+#![allow(clippy::unwrap_used)]
+
+use chat_access::conformance::Access;
+use chat_access::{
+    AccessErrorKind, AccessStore, ActKind, AuditQuery, Doer, MemoryAccess, NewAct, Person, Scope,
+    SqliteAccess,
+};
+use chat_db::Database;
+use chat_protocol::{Identity, Moderation};
+use diesel::prelude::*;
+
+async fn memory() -> Access {
+    Access::new(MemoryAccess::new())
+}
+
+async fn sqlite_file() -> Access {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("chat.db")).unwrap();
+    Access::new(SqliteAccess::new(database)).with_guard(folder)
+}
+
+mod in_memory {
+    chat_access::conformance_tests!(super::memory);
+}
+
+mod in_sqlite {
+    chat_access::conformance_tests!(super::sqlite_file);
+}
+
+fn warning() -> NewAct {
+    let ana = Identity::account("u_1".parse().unwrap(), "ana".parse().unwrap()).unwrap();
+    let kind = ActKind::Moderate(Moderation::Warn, None);
+    NewAct::new(Scope::Server, Doer::Operator, kind, Person::from(&ana))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_survives_a_restart_and_cannot_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    let database = Database::open(&path).unwrap();
+    let store = SqliteAccess::new(database.clone());
+    store.act(warning()).await.unwrap().unwrap();
+    drop(store);
+    database.close().await;
+    drop(database);
+
+    let database = Database::open(&path).unwrap();
+    let store = SqliteAccess::new(database.clone());
+    assert_eq!(store.audit(AuditQuery::newest(10)).await.unwrap().len(), 1);
+    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    for statement in ["UPDATE audit_log SET reason = 'other'", "DELETE FROM audit_log"] {
+        let refused = diesel::sql_query(statement).execute(&mut outside).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    assert_eq!(store.act(warning()).await.unwrap().unwrap().number, 2);
+    database.close().await;
+    let error = store.check().await.unwrap_err();
+    assert_eq!(error.kind(), AccessErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    let store = SqliteAccess::new(Database::open(&path).unwrap());
+    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let row = "INSERT INTO room_roles VALUES ('lobby', 'u_1', 'ana', 'emperor')";
+    diesel::sql_query(row).execute(&mut outside).unwrap();
+    let error = store.rules(Scope::Room("lobby".parse().unwrap())).await.unwrap_err();
+    assert_eq!(error.kind(), AccessErrorKind::Damaged);
+    assert!(error.to_string().contains("emperor"), "{error}");
+}

@@ -1,0 +1,126 @@
+//! The commands of owners and moderators.
+
+use chat_protocol::v2::{Command, Roles, RolesPage, SetRole};
+use chat_protocol::{RoomName, RoomRole, UserId};
+
+use super::Client;
+use crate::command::Request;
+use crate::model::{Act, CommandError, SettingsChange};
+
+impl Client {
+    /// Registers a room that the client has joined: the user becomes its owner. The room is new, or
+    /// the user is alone in it and it has no history. Resolves to the number of the event if the
+    /// settings differ from those of a new room.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the room may still be
+    /// registered.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses guests, and a room that has an owner
+    /// or is in use.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{MayJoin, SettingsChange};
+    ///
+    /// client.create_room(&"team".parse()?, SettingsChange::default().join(MayJoin::Members)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn create_room(
+        &self,
+        room: &RoomName,
+        settings: SettingsChange,
+    ) -> Result<Option<u64>, CommandError> {
+        let command = Command::CreateRoom(settings.into_create(room.clone()));
+        self.call(move |responder| Request::Change { command, responder }).await
+    }
+
+    /// Changes the settings of a room that the client has joined. Resolves to the number of the
+    /// event; to `None` if nothing changes.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the settings may still be
+    /// changed.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses users who are no owners of the room.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{MayPost, SettingsChange};
+    ///
+    /// client.configure_room(&"lobby".parse()?, SettingsChange::default().post(MayPost::Members)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn configure_room(
+        &self,
+        room: &RoomName,
+        change: SettingsChange,
+    ) -> Result<Option<u64>, CommandError> {
+        let command = Command::ConfigureRoom(change.into_configure(room.clone()));
+        self.call(move |responder| Request::Change { command, responder }).await
+    }
+
+    /// Gives a user a role in a room that the client has joined, or with `None` takes it away.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the role may still be changed.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses what the user may not do, a user that
+    /// it does not know, guests, and to take the role of the only owner.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::RoomRole;
+    ///
+    /// client.set_role(&"lobby".parse()?, &"u_17".parse()?, Some(RoomRole::Moderator)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn set_role(
+        &self,
+        room: &RoomName,
+        user: &UserId,
+        role: Option<RoomRole>,
+    ) -> Result<(), CommandError> {
+        let command = Command::SetRole(SetRole { room: room.clone(), user: user.clone(), role });
+        self.call(move |responder| Request::Act { command, responder }).await
+    }
+
+    /// Reads a page of the users who have a role in a room that the client has joined, ordered by
+    /// their ids, after this one. A page has up to 100 users. Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history).
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// for entry in client.roles(&"lobby".parse()?, None).await?.roles {
+    ///     println!("{}: {}", entry.username, entry.role);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn roles(&self, room: &RoomName, after: Option<UserId>) -> Result<RolesPage, CommandError> {
+        let query = Roles { room: room.clone(), after, limit: None };
+        self.call(move |responder| Request::Roles { query, responder }).await
+    }
+
+    /// Removes, bans, mutes or warns a user, or ends a ban or a mute, in a room that the client has
+    /// joined.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, it may still be done.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses what the user may not do, and a user
+    /// that it does not know.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{Act, Moderation};
+    ///
+    /// client.moderate(&"lobby".parse()?, Act::on_author(41, Moderation::Ban)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn moderate(&self, room: &RoomName, act: Act) -> Result<(), CommandError> {
+        let command = Command::Moderate(act.into_frame(room.clone()));
+        self.call(move |responder| Request::Act { command, responder }).await
+    }
+}
