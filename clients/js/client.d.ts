@@ -522,7 +522,10 @@ export interface ClientEvents extends RoomEvents {
   read: { room: string; epoch: string; upTo: number; unread: number; mentions: number };
   /** News in a room of the list that this client has not joined; at most one a second. */
   inbox: { room: string; upTo: number; unread: number; mentions: number; from?: string };
-  /** A moderator has warned the user. Show it until the user has seen it. Without a `room`: on the whole server. */
+  /**
+   * A moderator has warned the user. Show it until the user has seen it. Without a `room`: on the
+   * whole server.
+   */
   warned: { room?: string; by?: string; reason?: string; at: string };
   /** An announcement by an admin. Without a `room` it is for everyone. */
   notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };

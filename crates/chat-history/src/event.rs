@@ -27,8 +27,8 @@ pub enum NewEvent {
     Reaction(NewReaction),
     /// The settings of the room are changed.
     RoomChange(NewRoomChange),
-    /// Something else that the policy of this room depends on has changed, such as who is muted: the
-    /// version of the policy is raised. It takes no number.
+    /// Something else that the policy of this room depends on has changed, such as who is muted:
+    /// the version of the policy is raised. It takes no number.
     NewRules(RoomName),
 }
 

@@ -116,8 +116,8 @@ impl Control {
         self.context.person(id).await
     }
 
-    /// Carries out an act in a room, as [`Engine::act`] does. A user who is warned is told so in all
-    /// of its sessions, or when it comes.
+    /// Carries out an act in a room, as [`Engine::act`] does. A user who is warned is told so in
+    /// all of its sessions, or when it comes.
     ///
     /// # Errors
     /// [`ActError`] from the engine.

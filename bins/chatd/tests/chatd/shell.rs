@@ -16,10 +16,14 @@ fn printed(arguments: &[&str]) -> String {
 fn bash_completes_options_and_commands() {
     let script = printed(&["completions", "bash"]);
     for (words, expected) in [("chatd --message-r", "--message-rate"), ("chatd conf", "config")] {
+        // in a file: an argument may have 128 KiB
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("asks.sh");
         let asks = format!(
             "{script}\nCOMP_WORDS=({words}); COMP_CWORD=1; COMPREPLY=(); _chatd chatd \"${{COMP_WORDS[1]}}\" chatd; echo \"${{COMPREPLY[@]}}\""
         );
-        let answer = Command::new("bash").args(["--norc", "-c", &asks]).output().unwrap();
+        std::fs::write(&file, asks).unwrap();
+        let answer = Command::new("bash").arg("--norc").arg(&file).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), expected, "{answer:?}");
     }
 }

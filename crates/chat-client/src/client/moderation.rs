@@ -23,7 +23,8 @@ impl Client {
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use chat_client::{MayJoin, SettingsChange};
     ///
-    /// client.create_room(&"team".parse()?, SettingsChange::default().join(MayJoin::Members)).await?;
+    /// client.create_room(&"team".parse()?,
+    /// SettingsChange::default().join(MayJoin::Members)).await?;
     /// # Ok(()) }
     /// ```
     pub async fn create_room(
@@ -48,7 +49,8 @@ impl Client {
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use chat_client::{MayPost, SettingsChange};
     ///
-    /// client.configure_room(&"lobby".parse()?, SettingsChange::default().post(MayPost::Members)).await?;
+    /// client.configure_room(&"lobby".parse()?,
+    /// SettingsChange::default().post(MayPost::Members)).await?;
     /// # Ok(()) }
     /// ```
     pub async fn configure_room(
@@ -64,9 +66,8 @@ impl Client {
     ///
     /// Not cancel-safe: if the future is dropped before it resolves, the role may still be changed.
     ///
-    /// # Errors
-    /// Those of [`history`](Self::history). The server refuses what the user may not do, a user that
-    /// it does not know, guests, and to take the role of the only owner.
+    /// # Errors Those of [`history`](Self::history). The server refuses what the user may not do, a
+    /// user that it does not know, guests, and to take the role of the only owner.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {

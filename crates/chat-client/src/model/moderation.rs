@@ -76,10 +76,10 @@ enum Target {
 ///
 /// use chat_client::{Act, Moderation};
 ///
-/// let user = "u_17".parse()?;
-/// let ban = Act::on(user, Moderation::Ban).lasting(Duration::from_secs(3_600)).reason("spam".parse()?);
-/// // the author of the message with this number
-/// let warning = Act::on_author(41, Moderation::Warn).reason("be nice".parse()?);
+/// let user = "u_17".parse()?; let ban = Act::on(user,
+/// Moderation::Ban).lasting(Duration::from_secs(3_600)).reason("spam".parse()?); // the author of
+/// the message with this number let warning = Act::on_author(41, Moderation::Warn).reason("be
+/// nice".parse()?);
 /// # let _ = (ban, warning);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

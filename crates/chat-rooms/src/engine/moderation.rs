@@ -84,8 +84,8 @@ impl Engine {
     /// Removes all roles of a user, whose account is about to be deleted. The bans and mutes of the
     /// user stay, and so does what the audit log says about it.
     ///
-    /// Not cancel-safe: if the future is dropped, some roles may hold until the room is opened anew.
-    /// It is safe to call it again.
+    /// Not cancel-safe: if the future is dropped, some roles may hold until the room is opened
+    /// anew. It is safe to call it again.
     ///
     /// # Errors
     /// [`AccessError`] if a store fails.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use chat_access::{RoomPolicy, Scope};
+use chat_access::{Action, Actor, Denied, RoomPolicy, Scope, check};
 use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
-use chat_protocol::{RoomName, RoomSettings};
+use chat_protocol::{RoomName, RoomSettings, Timestamp};
 
 use crate::Engine;
 use crate::member::pending_append::PendingAct;
@@ -18,8 +18,8 @@ impl Engine {
         Ok(self.shared.context.history.settings(room.clone()).await?.settings)
     }
 
-    /// Returns the policy of a room as it is stored now: its settings, and who has a role, is banned
-    /// or muted. The room need not have members.
+    /// Returns the policy of a room as it is stored now: its settings, and who has a role, is
+    /// banned or muted. The room need not have members.
     ///
     /// # Errors
     /// [`HistoryError`] if a store fails.
@@ -28,6 +28,26 @@ impl Engine {
         let settings = context.history.settings(room.clone()).await?;
         let rules = context.access.rules(Scope::Room(room.clone())).await.map_err(HistoryError::other)?;
         Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+    }
+
+    /// Whether a user may do something in a room, which need not have members, and in which the
+    /// user need not be.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if a store fails.
+    pub async fn may(
+        &self,
+        actor: &Actor,
+        action: Action,
+        room: &RoomName,
+    ) -> Result<Result<(), Denied>, HistoryError> {
+        // most rooms that are asked for are open, and know their policy
+        if let Some(open) = self.shared.room(room)
+            && open.is_loaded()
+        {
+            return Ok(open.check(actor, action));
+        }
+        Ok(check(actor, action, &self.policy(room).await?, Timestamp::now()))
     }
 
     /// Changes the settings of a room, which need not have members. Everyone in the room receives

@@ -234,7 +234,8 @@ impl PendingAct {
     }
 
     /// Has the rules of a room take effect, as they are stored now: raises the version of its
-    /// policy, and returns once the room has them. `user` is whom the act concerns. Not cancel-safe.
+    /// policy, and returns once the room has them. `user` is whom the act concerns. Not
+    /// cancel-safe.
     ///
     /// # Errors
     /// [`AppendError`] from the stores.

@@ -23,8 +23,8 @@ impl Membership {
     /// number of the event; `None` if the settings were the same before.
     ///
     /// The right to do so is checked in the transaction of the change. If others change the policy
-    /// at the same time, `change` is called again. See [`Engine::configure`](crate::Engine::configure)
-    /// for the effect.
+    /// at the same time, `change` is called again. See
+    /// [`Engine::configure`](crate::Engine::configure) for the effect.
     ///
     /// Not cancel-safe: the settings may be changed although the future is dropped.
     ///

@@ -186,6 +186,11 @@ impl Room {
         self.loaded.get_or_try_init(load).await.copied()
     }
 
+    /// Whether the room knows its numbers and its policy.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded.initialized()
+    }
+
     pub(crate) fn encodings(&self) -> &Encodings {
         &self.context.encodings
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chat_access::{Action, Actor};
 use chat_accounts::{RoomEntry, StoreError};
 use chat_history::HistoryError;
 use chat_protocol::v2::{Inbox as InboxFrame, RoomList, RoomListEntry, ServerFrame};
@@ -81,6 +82,8 @@ struct Advance {
 struct UserRooms {
     /// The ids of the user: the present one, and those that it had as a guest.
     ids: Vec<UserId>,
+    /// The user, for the policies of rooms.
+    actor: Actor,
     /// How many sessions the user has.
     sessions: AtomicUsize,
     /// The rooms, by name.
@@ -134,6 +137,11 @@ impl Listed {
 impl UserRooms {
     fn id(&self) -> Option<&UserId> {
         self.ids.first()
+    }
+
+    /// Whether the user may read a room now.
+    async fn may_read(&self, room: &RoomName, engine: &Engine) -> Result<bool, HistoryError> {
+        Ok(engine.may(&self.actor, Action::Join, room).await?.is_ok())
     }
 
     /// Makes space for this many rooms in all, and not more.
@@ -201,7 +209,8 @@ impl Inbox {
         let mut users = self.0.users.lock();
         let rooms = users.entry(user.id().clone()).or_insert_with(|| {
             let ids = std::iter::once(user.id()).chain(was).cloned().collect();
-            Arc::new(UserRooms { ids, sessions: AtomicUsize::new(0), rooms: Mutex::default() })
+            let actor = Actor::new(user, was);
+            Arc::new(UserRooms { ids, actor, sessions: AtomicUsize::new(0), rooms: Mutex::default() })
         });
         rooms.sessions.fetch_add(1, Ordering::Relaxed);
         OpenList { inbox: self.clone(), rooms: Arc::clone(rooms) }
@@ -213,6 +222,14 @@ impl Inbox {
             self.0.has_news.notified().await;
             for (room, news, users) in self.take_news() {
                 for user in users {
+                    let may_read = user.may_read(&room, engine).await.unwrap_or_else(|error| {
+                        // the next list is right
+                        tracing::debug!(%room, %error, "the policy of a room can't be read");
+                        false
+                    });
+                    if !may_read {
+                        continue;
+                    }
                     if let (Some(advance), Some(id)) = (user.advance(&room, &news), user.id()) {
                         let frame = user.frame(room.clone(), &news, advance, engine).await;
                         sessions.send_outside(id, &room, &ServerFrame::Inbox(frame));
@@ -329,7 +346,11 @@ impl ListHandle {
         let mut entries = Vec::with_capacity(stored.len());
         self.rooms.reserve(stored.len());
         for entry in stored {
-            entries.push(self.put(entry, engine).await?);
+            let entry = self.put(entry, engine).await?;
+            // a user who was banned, or has no role any more, learns nothing about the room
+            if self.may_read(&entry.room, engine).await? {
+                entries.push(entry);
+            }
         }
         let chunks: Vec<_> = entries.chunks(ROOMS_PER_FRAME).map(<[_]>::to_vec).collect();
         let last = chunks.len().saturating_sub(1);
@@ -358,6 +379,11 @@ impl ListHandle {
             self.inbox.unwatch(&entry.room, &self.rooms);
         }
         Ok(entry)
+    }
+
+    /// Whether the user may read a room now.
+    pub(crate) async fn may_read(&self, room: &RoomName, engine: &Engine) -> Result<bool, HistoryError> {
+        self.rooms.may_read(room, engine).await
     }
 
     /// Removes a room from the list.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{Dropped, ErrorCode, Kept, Read, ServerFrame};
-use chat_protocol::{Identity, Reference};
+use chat_protocol::{Identity, Reference, RoomName};
 use futures::FutureExt;
 
 use crate::accounts::Accounts;
@@ -29,6 +29,19 @@ impl<E: Into<ListError>> From<E> for NotChanged {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Refuses a room that the user may not read.
+pub(super) async fn readable(
+    list: &ListHandle,
+    context: &Context,
+    room: &RoomName,
+) -> Result<(), NotChanged> {
+    if list.may_read(room, &context.engine).await? {
+        return Ok(());
+    }
+    let message = "you may not join this room".to_owned();
+    Err(NotChanged::Refused(ErrorCode::Forbidden, message))
 }
 
 impl Session {

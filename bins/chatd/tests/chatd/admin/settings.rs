@@ -12,7 +12,10 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     let (running, admin) = start_server(folder.path());
     let server = running.address;
     let (mut gus, joined) = v2::Session::enter(server, "lobby", "gus").await;
-    assert_eq!(joined["info"], json!({ "join": "everyone", "post": "everyone" }));
+    assert_eq!(
+        joined["info"],
+        json!({ "join": "everyone", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
+    );
     let mut old = Client::enter(server, "lobby", "old").await;
 
     let (succeeded, output) = run_admin(folder.path(), admin, &["settings", "lobby"]).await;
@@ -22,7 +25,10 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     assert!(succeeded && output.contains("accounts"), "{output}");
 
     let changed = gus.next("room_changed").await;
-    assert_eq!(changed["info"], json!({ "join": "accounts", "post": "everyone" }));
+    assert_eq!(
+        changed["info"],
+        json!({ "join": "accounts", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
+    );
     assert_eq!(gus.next("left").await["reason"], "not_allowed");
     assert_eq!(old.closed().await, Some(4403));
 
@@ -33,8 +39,8 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     let refused = Client::try_enter(server, "lobby", "old").await;
     assert_eq!(refused.unwrap_err().status, 403);
 
-    let output = run_admin(folder.path(), admin, &["settings", "lobby", "--join", "members"]).await;
-    assert!(!output.0 && output.1.contains("expected everyone or accounts"), "{output:?}");
+    let output = run_admin(folder.path(), admin, &["settings", "lobby", "--join", "friends"]).await;
+    assert!(!output.0 && output.1.contains("expected everyone, accounts or members"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +56,10 @@ async fn in_a_room_for_announcements_moderators_post_and_everyone_reads() {
     }
     assert!(run_admin(folder, admin, &["settings", "news", "--post", "moderators"]).await.0);
     let shown = api(admin, "GET", "/v1/rooms/news/settings").await.json();
-    assert_eq!(shown, json!({ "join": "everyone", "post": "moderators" }));
+    assert_eq!(
+        shown,
+        json!({ "join": "everyone", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
+    );
 
     let (mut gus, joined) = v2::Session::enter(server, "news", "gus").await;
     assert_eq!(joined["info"], shown);
@@ -87,7 +96,10 @@ async fn in_a_room_for_announcements_moderators_post_and_everyone_reads() {
     let change = json!({ "join": "accounts" });
     let token = format!("Authorization: Bearer {TOKEN}");
     let answer = send_json(admin, "PATCH", "/v1/rooms/news/settings", &[&token], &change).await;
-    assert_eq!(answer.json(), json!({ "join": "accounts", "post": "moderators" }));
+    assert_eq!(
+        answer.json(),
+        json!({ "join": "accounts", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
+    );
     let wrong = json!({ "post": "nobody" });
     let answer = send_json(admin, "PATCH", "/v1/rooms/news/settings", &[&token], &wrong).await;
     assert_eq!(answer.status, 400);

@@ -6,7 +6,7 @@ use chat_protocol::v2::{Dropped, ErrorCode, Keep, Kept, ServerFrame};
 
 use crate::context::inbox::newest;
 use crate::session::Session;
-use crate::session::list::{Lists, NotChanged};
+use crate::session::list::{Lists, NotChanged, readable};
 
 impl Session {
     pub(super) fn keep(&mut self, keep: Keep, reference: Option<Reference>) {
@@ -23,6 +23,7 @@ async fn change(
         list.remove(&room);
         return Ok(ServerFrame::Dropped(Dropped { reference: None, room }));
     }
+    readable(&list, &context, &room).await?;
     // a new entry is read up to the newest message
     let newest = newest(&context.engine, &room).await?;
     let mut change = RoomChange::new(context.engine.epoch(), newest).favourite(true);

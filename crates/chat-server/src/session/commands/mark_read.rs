@@ -5,7 +5,7 @@ use chat_protocol::v2::{ErrorCode, MarkRead, Read, ServerFrame};
 
 use crate::context::inbox::newest;
 use crate::session::Session;
-use crate::session::list::{Lists, NotChanged};
+use crate::session::list::{Lists, NotChanged, readable};
 
 impl Session {
     pub(super) fn mark_read(&mut self, mark: MarkRead, reference: Option<Reference>) {
@@ -18,6 +18,7 @@ async fn read(
     Lists { context, accounts, list, user }: Lists,
     MarkRead { room, epoch, up_to }: MarkRead,
 ) -> Result<ServerFrame, NotChanged> {
+    readable(&list, &context, &room).await?;
     let current = context.engine.epoch();
     let newest = newest(&context.engine, &room).await?;
     // a number of another epoch says nothing about this one

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_access::{Action, Actor, check};
+use chat_access::{Action, Actor};
 use chat_history::{HistoryError, MessageKey};
 use chat_log::Passed;
 use chat_protocol::v2::{
     ErrorCode, FOUND_MESSAGES, FOUND_MESSAGES_DEFAULT, Found, FoundMessage, PAGE_BYTES, RENDERED_BYTES,
     Search, ServerFrame, StoredMessage, Written,
 };
-use chat_protocol::{Identity, Message, Reference, RoomName, Timestamp, UserId};
+use chat_protocol::{Identity, Message, Reference, RoomName, UserId};
 use chat_search::{Cursor, Query, QueryError, SearchError};
 use futures::FutureExt;
 
@@ -196,8 +196,7 @@ async fn allowed(
 ) -> Result<Vec<Arc<Message>>, Failure> {
     for message in &messages {
         if !readable.contains_key(&message.room) {
-            let policy = context.engine.policy(&message.room).await?;
-            let may_read = check(actor, Action::Join, &policy, Timestamp::now()).is_ok();
+            let may_read = context.engine.may(actor, Action::Join, &message.room).await?.is_ok();
             readable.insert(message.room.clone(), may_read);
         }
     }

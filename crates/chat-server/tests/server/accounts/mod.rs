@@ -5,6 +5,7 @@ mod description;
 mod devices;
 mod jwt;
 mod lists;
+mod moderation;
 mod names;
 mod registering;
 mod signing_in;
