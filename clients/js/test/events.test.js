@@ -175,7 +175,7 @@ test('a room has its settings, and reports changes', (t) => {
   const { client, socket, room } = inRoom(t, log);
   const changes = [];
   room.on('roomChanged', ({ room: where, info }) => changes.push([where.name, info.post, room.info.post, room.seq]));
-  assert.deepEqual(room.info, { join: 'everyone', post: 'everyone' });
+  assert.deepEqual(room.info, { join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
   socket.deliver(log.configure({ post: 'accounts' }));
   // missed events, of which one is in a sync
   log.configure({ post: 'moderators' });
@@ -282,7 +282,7 @@ test('what cannot be recovered voids everything, also if the epoch is the same',
   again.reply(log.joined({ since, history }));
   assert.deepEqual(events, [['joined', false]]);
   assert.deepEqual(joined, [{
-    epoch: 'e', seq: 1_004, oldest: 1, first: 1_003, last: 1_004, info: log.info, rejoined: true, recovered: false, messages: log.messages.slice(-2),
+    epoch: 'e', seq: 1_004, oldest: 1, first: 1_003, last: 1_004, info: room.info, rejoined: true, recovered: false, messages: log.messages.slice(-2),
   }]);
   assert.deepEqual([room.epoch, room.seq], ['e', 1_004]);
 });
