@@ -75,8 +75,11 @@ impl Action {
                 };
                 mention.max(Self::Post.needs(settings))
             }
-            Self::SkipSlowMode | Self::DeleteOthers | Self::Moderate | Self::ReadAudit => Rank::Moderator,
-            Self::GiveRole(RoomRole::Member) => Rank::Moderator,
+            Self::SkipSlowMode
+            | Self::DeleteOthers
+            | Self::Moderate
+            | Self::ReadAudit
+            | Self::GiveRole(RoomRole::Member) => Rank::Moderator,
             Self::GiveRole(_) | Self::Configure => Rank::Owner,
         }
     }
@@ -288,7 +291,7 @@ mod tests {
     #[test]
     fn bans_and_mutes_hold_for_all_ids_and_until_they_end() {
         let former = "g_old".parse::<chat_protocol::UserId>().unwrap();
-        let ana = Actor::new(&account("u_1"), &[former.clone()]);
+        let ana = Actor::new(&account("u_1"), std::slice::from_ref(&former));
         let (mut rules, mut server) = (Rules::default(), Rules::default());
         let until = Some(Timestamp::from_millis(2_000));
         rules.add_ban(former.clone(), until);

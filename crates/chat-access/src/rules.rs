@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(rules.ban(&both, now), Some(None), "one without an end is the longest");
         assert_eq!(rules.ban(&[one], now), None, "it has just ended");
         assert_eq!(rules.mute(&[two], Timestamp::from_millis(120)), None);
-        assert_eq!((rules.ban(&[other.clone()], now), rules.mute(&[other], now)), (None, None));
+        assert_eq!((rules.ban([&other], now), rules.mute([&other], now)), (None, None));
     }
 }

@@ -23,9 +23,9 @@ pub async fn bans_and_mutes_hold_until_they_end(access: Access) {
     assert!(act(store, &lobby, &owner, mute, &ana).await.unwrap().is_some());
     assert_eq!(act(store, &lobby, &owner, mute, &ana).await, Ok(None), "it does already");
     let rules = store.rules(lobby.clone()).await.unwrap();
-    assert_eq!(rules.ban(&[gus.id.clone()], now()), Some(None));
-    assert_eq!(rules.mute(&[ana.id.clone()], now()), Some(until));
-    assert_eq!((rules.mute(&[gus.id.clone()], now()), rules.ban(&[ana.id.clone()], now())), (None, None));
+    assert_eq!(rules.ban([&gus.id], now()), Some(None));
+    assert_eq!(rules.mute([&ana.id], now()), Some(until));
+    assert_eq!((rules.mute([&gus.id], now()), rules.ban([&ana.id], now())), (None, None));
     assert!(store.rules(room("other")).await.unwrap().is_empty());
     let found = restrictions(store, &lobby).await;
     let found: Vec<_> = found.iter().map(|found| (found.user.username.as_str(), found.kind)).collect();
@@ -42,7 +42,7 @@ pub async fn bans_and_mutes_hold_until_they_end(access: Access) {
     // another end replaces the first one
     let longer = ActKind::Moderate(Moderation::Mute, None);
     assert!(act(store, &lobby, &owner, longer, &ana).await.unwrap().is_some());
-    assert_eq!(store.rules(lobby.clone()).await.unwrap().mute(&[ana.id.clone()], now()), Some(None));
+    assert_eq!(store.rules(lobby.clone()).await.unwrap().mute([&ana.id], now()), Some(None));
     assert!(act(store, &lobby, &owner, moderate(Moderation::Unmute), &ana).await.unwrap().is_some());
     assert_eq!(act(store, &lobby, &owner, moderate(Moderation::Unmute), &ana).await, Ok(None));
     assert!(act(store, &lobby, &owner, moderate(Moderation::Unban), &gus).await.unwrap().is_some());
@@ -181,7 +181,7 @@ pub async fn two_owners_do_not_both_leave(access: Access) {
         }
         let leave = |person| act(store, &lobby, person, ActKind::SetRole(None), person);
         let (one, other) = futures::future::join(leave(&ana), leave(&bob)).await;
-        let left = [one, other].into_iter().filter(|left| left.is_ok()).count();
+        let left = [one, other].into_iter().filter(Result::is_ok).count();
         assert_eq!(left, 1, "round {round}");
     }
 }

@@ -1,13 +1,13 @@
 //! The tests of roles.
 
-use chat_protocol::{Role, RoomRole, UserId};
+use chat_protocol::{Role, RoomName, RoomRole, UserId};
 
 use super::Access;
 use super::helpers::{account, act, act_of, give, guest, room, server_moderator};
 use crate::{AccessStore, ActKind, Doer, Person, Refused, Scope};
 
 async fn role(store: &dyn AccessStore, scope: &Scope, person: &Person) -> Option<RoomRole> {
-    store.rules(scope.clone()).await.unwrap().role(&[person.id.clone()])
+    store.rules(scope.clone()).await.unwrap().role([&person.id])
 }
 
 /// The first who registers a room owns it.
@@ -108,7 +108,7 @@ pub async fn the_roles_of_a_deleted_account_are_removed(access: Access) {
         give(store, &room(name), &account("bob"), RoomRole::Member).await;
     }
     let rooms = store.forget(ana.id.clone()).await.unwrap();
-    assert_eq!(rooms.iter().map(|room| room.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(rooms.iter().map(RoomName::as_str).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(role(store, &room("a"), &ana).await, None);
     assert_eq!(role(store, &room("a"), &account("bob")).await, Some(RoomRole::Member));
     assert!(store.forget(ana.id.clone()).await.unwrap().is_empty());

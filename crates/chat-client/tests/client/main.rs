@@ -5,6 +5,7 @@ mod commands;
 mod connecting;
 mod identity;
 mod liveness;
+mod moderation;
 mod reconnect;
 mod recovery;
 mod server;

@@ -337,10 +337,11 @@ fn refusal(error: &AppendError, checked: Checked) -> Refusal {
         (AppendError::TooLate, _) => {
             Refusal::new(ErrorCode::Forbidden, "this message is too old to be edited")
         }
-        (AppendError::NotAuthor, _) => Refusal::new(ErrorCode::Forbidden, "only the author may do this"),
         (AppendError::NotAllowed, Some(denied)) => denied.into(),
-        // a moderator who is none any more
-        (AppendError::NotAllowed, None) => Refusal::new(ErrorCode::Forbidden, "only the author may do this"),
+        // of the latter: a moderator who is none any more
+        (AppendError::NotAuthor, _) | (AppendError::NotAllowed, None) => {
+            Refusal::new(ErrorCode::Forbidden, "only the author may do this")
+        }
         _ => {
             let reason = "storage is unavailable; send the message again with the same id";
             Refusal::new(ErrorCode::StoreUnavailable, reason)

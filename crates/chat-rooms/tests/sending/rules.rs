@@ -12,7 +12,7 @@ use chat_history::{Page, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{
     ErrorCode, Event, GuestToken, Identity, LeftReason, MayJoin, MayPost, Moderation, Role, RoomRole,
-    RoomSettings, Standing, Timestamp,
+    RoomSettings, Standing, Timestamp, Username,
 };
 use chat_rooms::{
     ConfigureError, Delete, Engine, Events, HistoryQuery, JoinError, Membership, Outgoing, RegisterError,
@@ -365,7 +365,7 @@ async fn only_owners_change_the_settings() {
     assert_eq!(owner.configure(closed).await.unwrap(), None);
     let changed = next(&mut events, |event| matches!(event, Event::RoomChanged(_))).await;
     let Event::RoomChanged(change) = &*changed else { unreachable!() };
-    assert_eq!(change.by.as_ref().map(|by| by.as_str()), Some("owner"));
+    assert_eq!(change.by.as_ref().map(Username::as_str), Some("owner"));
     // and the roles count from then on
     moderator.send("an announcement").await.unwrap();
 }
