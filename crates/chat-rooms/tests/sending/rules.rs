@@ -20,7 +20,7 @@ use chat_rooms::{
 };
 use futures::future::join;
 
-use crate::support::room;
+use crate::support::{Gate, room};
 
 fn account(name: &str) -> Identity {
     Identity::account(format!("u_{name}").parse().unwrap(), name.parse().unwrap()).unwrap()
@@ -446,4 +446,44 @@ async fn a_deleted_account_has_no_role_any_more() {
     assert_eq!(member.check(Action::Moderate), Some(Err(Denied::ModeratorsOnly)));
     let changed = next(&mut events, |event| matches!(event, Event::StandingChanged { .. })).await;
     assert!(matches!(&*changed, Event::StandingChanged { standing, .. } if standing.role.is_none()));
+}
+
+/// What was checked before an act and comes to the store after it is checked again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_the_store_after_an_act_is_checked_again() {
+    let gate = Gate::default();
+    let presence = MemoryPresence::new(NodeId::new("here"));
+    let engine = Engine::builder(presence).history(gate.clone()).start().await.unwrap();
+    let (moderator, gus) = (account("mod"), guest("gus"));
+    give(&engine, &moderator, RoomRole::Moderator).await;
+    let (ana, _ana_events) = enter(&engine, &account("ana")).await;
+    let (member, _member_events) = enter(&engine, &moderator).await;
+    let (sender, _sender_events) = enter(&engine, &gus).await;
+    let text = ana.send("a text").await.unwrap().seq;
+    for (kind, target) in [(ActKind::SetRole(None), &moderator), (moderate(Moderation::Mute), &gus)] {
+        gate.shut();
+        let acting = tokio::spawn({
+            let (engine, act) = (engine.clone(), by_operator(kind, target));
+            async move { engine.act(act).await }
+        });
+        while gate.backlog() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // the act is before them in the queue of the store, and the room has not heard of it
+        let (deleting, sending) = (member.delete(Delete::new(text)), sender.send("hello"));
+        let opening = async {
+            while gate.backlog() < 3 {
+                tokio::task::yield_now().await;
+            }
+            gate.open();
+        };
+        let (deleted, sent, ()) = tokio::join!(deleting, sending, opening);
+        acting.await.unwrap().unwrap().unwrap();
+        assert!(matches!(deleted, Err(SendError::NotAuthor)), "{deleted:?}");
+        if target == &gus {
+            assert!(matches!(sent, Err(SendError::Denied(Denied::Muted { .. }))), "{sent:?}");
+        } else {
+            assert!(sent.is_ok(), "{sent:?}");
+        }
+    }
 }
