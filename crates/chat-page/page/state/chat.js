@@ -22,13 +22,15 @@ const TAKEN_RETRY_MS = 1_000;
 const LIST_TIMEOUT_MS = 3_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`,
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`, `mention`,
  * and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
  * `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
   shown = null;
+  /** Warnings by moderators that came before anybody listened. */
+  warnings = [];
   #client;
   #failed;
   /** The order of the list, including rooms that are not joined yet or no longer joined. */
@@ -219,6 +221,10 @@ export class Chat extends Signal {
     const client = this.#client;
     client.on('state', () => this.emit('status', this.status));
     client.on('notice', (notice) => this.emit('notice', notice));
+    client.on('warned', (warning) => {
+      this.warnings.push(warning);
+      this.emit('warned');
+    });
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));
     client.on('list', (list) => {
@@ -245,6 +251,7 @@ export class Chat extends Signal {
     toRoom('reactions', (room, event) => room.reacted(event));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
     toRoom('roomChanged', (room) => room.emit('state'));
+    toRoom('standing', (room) => room.standingChanged());
     toRoom('outgoing', (room, event) => room.outgoing(event));
     toRoom('presence', (room, event) => room.presence(event));
     toRoom('members', (room) => room.membersChanged());
