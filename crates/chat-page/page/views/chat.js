@@ -61,7 +61,7 @@ const actions = {
   pick: (message) => pickReaction(message),
 };
 for (const action of ['warn', 'mute', 'kick', 'ban']) {
-  actions[action] = ({ from, user }) => openModeration({ username: from, user }, action);
+  actions[action] = ({ from, user, seq }) => openModeration({ username: from, user, seq }, action);
 }
 /** What a moderator can do to a person in the list. */
 const MODERATION = [['warn', 'Warn…'], ['mute', 'Mute…'], ['kick', 'Kick…'], ['ban', 'Ban…'], ['role', 'Change role…']];

@@ -238,7 +238,7 @@ export class Composer {
     else if (isMuted) this.#text.placeholder = `You are muted in ${where}`;
     else this.#text.placeholder = postersOnly ? whoPosts(where, postersOnly) : `Message ${where}`;
     this.#text.disabled = this.#send.disabled = isOut || isMuted || postersOnly !== null;
-    byId('formatting').inert = this.#text.disabled;
+    for (const button of byId('formatting').querySelectorAll('button')) button.disabled = this.#text.disabled;
   }
 
   #updateHint() {

@@ -22,6 +22,8 @@ export class FormDialog {
   #form;
   #dialog;
   #isBusy = false;
+  /** The number of the message that the dialog is about. */
+  #seq;
 
   /**
    * `submit(button)` carries out what the form is for. If it rejects, `words(error)` is shown.
@@ -38,6 +40,7 @@ export class FormDialog {
       this.#form);
     document.body.append(this.#dialog);
     closable(this.#dialog);
+    this.#dialog.addEventListener('close', () => this.#closed());
     this.#form.addEventListener('input', () => this.fail(''));
     this.#form.addEventListener('submit', async (event) => {
       event.preventDefault();
@@ -68,12 +71,20 @@ export class FormDialog {
     setText(this.#error, text);
   }
 
-  /** Opens the dialog with the focus on this control. */
-  async open(control) {
+  /** Opens the dialog with the focus on this control. `seq` is the message that it is about. */
+  async open(control, seq) {
     await styles;
     if (this.#dialog.open) return;
+    this.#seq = seq;
     this.fail('');
     this.#dialog.showModal();
     control.focus();
+  }
+
+  /** The focus goes back to where it was. The menu of a message is gone: it goes to the message. */
+  #closed() {
+    const { activeElement, body } = document;
+    if (activeElement !== body && !this.#dialog.contains(activeElement)) return;
+    document.querySelector(`.message[data-seq="${this.#seq}"]`)?.focus({ preventScroll: true });
   }
 }

@@ -109,7 +109,8 @@ export class MessageMenu {
   #closed() {
     const [{ seq }, article] = [this.#message, this.#article];
     this.#message = this.#article = null;
-    if (document.activeElement !== document.body) return;
+    const { activeElement, body } = document;
+    if (activeElement !== body && !this.#dialog.contains(activeElement)) return;
     (article.isConnected ? article : document.querySelector(`.message[data-seq="${seq}"]`))?.focus({ preventScroll: true });
   }
 

@@ -47,7 +47,7 @@ export class Moderate {
     this.#done = done;
   }
 
-  /** `person` is a member, or the author of a message. `action` is chosen at first. */
+  /** `person` is a member, or the author of the message `seq`. `action` is chosen at first. */
   open(room, person, action) {
     [this.#room, this.#person] = [room, person];
     const roles = rolesToGive(room, person.user);
@@ -60,7 +60,7 @@ export class Moderate {
     this.#time.value = DEFAULT_TIME;
     this.#form.title = ['Moderate ', h('bdi', {}, person.username)];
     this.#update();
-    return this.#form.open(this.#action);
+    return this.#form.open(this.#action, person.seq);
   }
 
   #update() {
@@ -75,16 +75,17 @@ export class Moderate {
   }
 
   async #submit() {
-    const [room, { username, user }, action] = [this.#room, this.#person, this.#action.value];
+    const [room, person, action] = [this.#room, this.#person, this.#action.value];
     const { hasTime, done } = ACTIONS[action];
+    const { username } = person;
     if (action === 'role') {
       const role = this.#role.value || null;
-      await room.room.setRole(user, role);
+      await room.room.setRole(person.user, role);
       rolesIn(room).read();
       return this.#done(`${isolated(username)} ${role === null ? 'has no role any more' : `is ${role === 'owner' ? 'an' : 'a'} ${role} now`}.`);
     }
     const seconds = hasTime && this.#time.value !== '' ? Number(this.#time.value) : undefined;
-    await room.room.moderate(action, { user, reason: this.#reason.value.trim() || undefined, seconds });
+    await moderate(room, person, action, { reason: this.#reason.value.trim() || undefined, seconds });
     const end = seconds === undefined ? '' : ` until ${when(Date.now() + seconds * 1_000)}`;
     this.#done(`${isolated(username)} ${done}${end}.`);
   }
@@ -95,5 +96,18 @@ export class Moderate {
     if (error.code !== 'forbidden') return inWords(error);
     if (this.#action.value === 'role') return `You can’t change the role of ${name}. That needs a higher role than theirs, and a room keeps an owner.`;
     return `You can’t do this to ${name}. That needs a higher role in this room than theirs.`;
+  }
+}
+
+/**
+ * Of a guest who is gone, the server knows only the messages. If the message is gone, too, the
+ * author may still be here.
+ */
+async function moderate({ room }, { user, seq }, action, details) {
+  try {
+    await room.moderate(action, { ...(seq === undefined ? { user } : { target: seq }), ...details });
+  } catch (error) {
+    if (seq === undefined || error.code !== 'not_found') throw error;
+    await room.moderate(action, { user, ...details });
   }
 }
