@@ -186,11 +186,13 @@ browserTest('a warning waits for its reader, and each one for itself', async (fi
   await gus.page.keyboard.press('Tab');
   await gus.page.keyboard.press('Enter');
   await untilEqual(() => gus.text('#warning-reason'), 'again');
+  await gus.page.reload();
+  await untilEqual(() => gus.text('#warning-reason').catch(() => ''), 'again');
   await gus.page.locator('#warning-close').click();
   await gus.waitUntilHidden('#warning-reason');
   await gus.page.locator('#warning-close').click();
   await gus.waitUntilHidden('#warning');
-  assert.deepEqual([await gus.focused(), await gus.page.locator('#compose-text').inputValue()], ['compose-text', 'not sent yet']);
+  await untilEqual(async () => [await gus.focused(), await gus.page.locator('#compose-text').inputValue()], ['compose-text', 'not sent yet']);
 
   // One that comes while the user is away.
   await gus.page.close();
@@ -347,7 +349,7 @@ for (const colorScheme of ['light', 'dark']) {
     assert.deepEqual(await violations(ana, 'register'), []);
     await ana.page.locator('#room-settings-slow').fill('90000');
     await ana.page.locator('#room-settings-submit').click();
-    await untilEqual(() => ana.text('#room-settings-error').catch(() => ''), 'Enter a whole number of seconds from 0 to 86400.');
+    await untilEqual(() => ana.text('#room-settings-error').catch(() => ''), 'Enter a whole number of seconds from 0 to 86,400.');
     assert.equal(await ana.focused(), 'room-settings-slow');
     assert.deepEqual(await violations(ana, 'wrong number'), []);
     await ana.page.locator('#room-settings-slow').fill('0');
@@ -398,7 +400,7 @@ browserTest('a room that is in use cannot be registered, and the dialog says why
   const ana = await signIn(fixture, server, 'ana');
   await ana.page.locator('#open-room-settings').click();
   await ana.page.locator('#room-settings-submit').click();
-  await until('it says why', async () => /only while it has no owner, no messages/.test(await ana.text('#room-settings-error').catch(() => '')));
+  await until('it says why', async () => /only if it has no owner and no messages/.test(await ana.text('#room-settings-error').catch(() => '')));
   assert.deepEqual(await violations(ana, 'refused'), []);
 });
 

@@ -29,7 +29,7 @@ const LIST_TIMEOUT_MS = 3_000;
 export class Chat extends Signal {
   rooms = new Map();
   shown = null;
-  /** Warnings by moderators that came before anybody listened. */
+  /** Warnings by moderators that the user has not closed yet, also those before a reload. */
   warnings = [];
   #client;
   #failed;
@@ -71,6 +71,7 @@ export class Chat extends Signal {
     if (this.#client.guestToken !== null) keepGuestToken(this.#client.guestToken);
     this.#failed = new FailedMessages(this.name);
     this.#order = listedRooms(this.name);
+    this.warnings = perTab.get(this.#warningsKey) ?? [];
     this.#listen();
     const onLook = () => this.shown?.markReadIfSeen();
     window.addEventListener('focus', onLook);
@@ -202,6 +203,21 @@ export class Chat extends Signal {
     this.#failed.forget();
     forgetRooms(this.name);
     forgetDrafts(this.name);
+    perTab.set(this.#warningsKey, null);
+  }
+
+  /** The user has closed the first of the warnings. */
+  closeWarning() {
+    this.warnings.shift();
+    this.#saveWarnings();
+  }
+
+  #saveWarnings() {
+    perTab.set(this.#warningsKey, this.warnings.length > 0 ? this.warnings : null);
+  }
+
+  get #warningsKey() {
+    return `warnings.${this.name}`;
   }
 
   async #joinWhenFree(room, reportWait) {
@@ -223,7 +239,8 @@ export class Chat extends Signal {
     client.on('notice', (notice) => this.emit('notice', notice));
     client.on('warned', (warning) => {
       this.warnings.push(warning);
-      this.emit('warned');
+      this.#saveWarnings();
+      this.emit('warned', warning);
     });
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));

@@ -232,13 +232,10 @@ function moderationOf(person) {
 /** Warnings stay until the user has closed them. */
 async function showWarnings() {
   if (chat.warnings.length === 0) return;
-  const arrived = chat.warnings.splice(0);
-  const dialog = await load('warning', async () => new (await import('./warning.js')).Warnings());
-  if (dialog) return dialog.show(arrived);
-  for (const { by, room, reason } of arrived) {
-    const words = `A moderator has warned you${room ? ` in ${hash(room)}` : ''}${by ? ` (${by})` : ''}${reason ? `: ${reason}` : '.'}`;
-    addNotice('warning', words);
-  }
+  const dialog = await load('warning', async () => new (await import('./warning.js')).Warnings(chat));
+  if (dialog) return dialog.show();
+  const { by, room, reason } = chat.warnings.at(-1);
+  addNotice('warning', `A moderator has warned you${room ? ` in ${hash(room)}` : ''}${by ? ` (${by})` : ''}${reason ? `: ${reason}` : '.'}`);
 }
 
 async function copied(text, words) {

@@ -27,7 +27,7 @@ export class RoomSettings {
   #register = h('button', { id: 'room-settings-register', class: 'wide', type: 'submit' }, 'Register this room');
   #form = new FormDialog('room-settings', [
     this.#lead, field('Who may join', this.#join), field('Who may post', this.#post),
-    field('Slow mode, in seconds', this.#slow, h('p', { id: 'room-settings-slow-hint', class: 'hint' }, 'So long a person waits between two messages. 0 turns it off. Moderators need not wait.')),
+    field('Slow mode (seconds)', this.#slow, h('p', { id: 'room-settings-slow-hint', class: 'hint' }, 'How long a person waits between two messages. 0 turns it off. Moderators do not wait.')),
     field('Who may use @room', this.#mention),
   ], { submit: (button) => this.#submit(button), words: (error) => this.#inWords(error), actions: [this.#register] });
   #done;
@@ -67,7 +67,7 @@ export class RoomSettings {
     this.#isRegistering = !room.isOwner || button === this.#register;
     if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_SLOW_MODE_S) {
       this.#slow.setAttribute('aria-invalid', 'true');
-      this.#form.fail(`Enter a whole number of seconds from 0 to ${MAX_SLOW_MODE_S}.`);
+      this.#form.fail(`Enter a whole number of seconds from 0 to ${MAX_SLOW_MODE_S.toLocaleString()}.`);
       this.#slow.focus();
       return false;
     }
@@ -87,7 +87,7 @@ export class RoomSettings {
   #inWords(error) {
     if (error.code !== 'forbidden') return inWords(error);
     return this.#isRegistering
-      ? 'You can register a room only while it has no owner, no messages, and nobody else in it. For another room, ask a moderator of this server.'
+      ? 'You can register a room only if it has no owner and no messages, and you are alone in it. For another room, ask a moderator of this server.'
       : 'Only owners of the room can change its settings.';
   }
 }

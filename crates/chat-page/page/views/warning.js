@@ -14,22 +14,25 @@ export class Warnings {
     h('header', { class: 'modal-head' }, this.#title),
     h('div', { id: 'warning-text', class: 'form' }, this.#from, this.#reason),
     h('button', { id: 'warning-close', class: 'primary wide', type: 'button', onclick: () => this.#dialog.close() }, 'I have read it'));
-  #waiting = [];
+  #chat;
 
-  constructor() {
+  constructor(chat) {
+    this.#chat = chat;
     document.body.append(this.#dialog);
-    this.#dialog.addEventListener('close', () => this.#next());
+    this.#dialog.addEventListener('close', () => {
+      chat.closeWarning();
+      this.#next();
+    });
   }
 
-  /** Shows these warnings one after the other. Each stays until the user closes it. */
-  async show(warnings) {
-    this.#waiting.push(...warnings);
+  /** Shows the warnings one after the other. Each stays until the user closes it. */
+  async show() {
     await styles;
     if (!this.#dialog.open) this.#next();
   }
 
   #next() {
-    const warning = this.#waiting.shift();
+    const [warning] = this.#chat.warnings;
     if (!warning) return;
     const { by, room, reason, at } = warning;
     this.#from.replaceChildren(by ? h('strong', { dir: 'auto' }, by) : 'An admin', room ? ` in ${hash(room)}, ` : ' on this server, ', when(at));
