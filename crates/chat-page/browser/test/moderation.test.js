@@ -95,6 +95,9 @@ browserTest('a muted user reads why it cannot write, and then it can again', asy
   const actions = () => gus.page.locator('#message-menu button').evaluateAll((buttons) => buttons.map((button) => button.dataset.action));
   assert.deepEqual(await actions(), ['copy', 'link'], 'nothing that the server would refuse');
   await gus.page.keyboard.press('Escape');
+  await gus.openMenu('spam');
+  assert.deepEqual(await actions(), ['copy', 'link'], 'not even for its own messages');
+  await gus.page.keyboard.press('Escape');
   await gus.page.reload();
   await gus.waitForRoom('lobby');
   await until('it is still muted', async () => (await box(gus))[2]);

@@ -209,7 +209,7 @@ export class RoomState extends Signal {
     const isRecent = window === 0 || Date.now() - Date.parse(message.sent_at) < window * 1_000;
     const canPost = this.left === null && this.postersOnly === null && !this.isSilenced;
     const { isModerator } = this;
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: isMine || isModerator, canModerate: isModerator && !isMine };
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine };
   }
 
   /** The newest own message before this number that can be edited. */

@@ -120,7 +120,7 @@ export class People {
         h('button', { class: 'person-open', type: 'button', tabindex: -1, 'aria-haspopup': 'dialog' },
           avatar({ username: name, user }, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name),
           isRegistered(user) && h('span', { class: 'registered', role: 'img', title: 'Registered', 'aria-label': 'registered' }, '✓'),
-          h('span', { class: 'you role', hidden: true }), name === me && h('span', { class: 'you' }, 'you')));
+          h('span', { class: 'role', hidden: true }), name === me && h('span', { class: 'you' }, 'you')));
       setText(item.querySelector('.role'), roles.of(user) ?? '');
       return item;
     });
