@@ -1,14 +1,10 @@
 // Violations that axe-core finds in each view, in both colour schemes.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { Admin } from './support/admin.js';
+import { violations as problems } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
-
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'];
 
 const RICH = [
   '# Heading', 'A [link](https://example.org/), `code`, **bold**, @ana and @ben in #tea.', '', '> quoted', '', '- [x] done', '- [ ] not', '',
@@ -17,16 +13,6 @@ const RICH = [
   '```html', '<p class="x">text</p>', '```', '', '```css', 'a { color: #fff; margin: 1px }', '```', '', '```yaml', 'key: value', '```', '',
   '```bash', 'echo "$HOME" # say', '```',
 ].join('\n');
-
-/** The serious and critical violations, each with its location. */
-async function problems(user, what) {
-  // Elements are half transparent during animations.
-  await until('all animations have ended', () => user.page.evaluate(() => document.getAnimations().length === 0));
-  await user.page.evaluate(AXE);
-  const { violations } = await user.page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), TAGS);
-  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${what}: ${id} at ${target}: ${failureSummary}`));
-}
 
 for (const colorScheme of ['light', 'dark']) {
   browserTest(`the form and the room have no serious violation, ${colorScheme}`, async (fixture) => {

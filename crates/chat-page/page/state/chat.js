@@ -22,13 +22,15 @@ const TAKEN_RETRY_MS = 1_000;
 const LIST_TIMEOUT_MS = 3_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`,
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`, `mention`,
  * and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
  * `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
   shown = null;
+  /** Warnings by moderators that the user has not closed yet, also those before a reload. */
+  warnings = [];
   #client;
   #failed;
   /** The order of the list, including rooms that are not joined yet or no longer joined. */
@@ -69,6 +71,7 @@ export class Chat extends Signal {
     if (this.#client.guestToken !== null) keepGuestToken(this.#client.guestToken);
     this.#failed = new FailedMessages(this.name);
     this.#order = listedRooms(this.name);
+    this.warnings = perTab.get(this.#warningsKey) ?? [];
     this.#listen();
     const onLook = () => this.shown?.markReadIfSeen();
     window.addEventListener('focus', onLook);
@@ -200,6 +203,21 @@ export class Chat extends Signal {
     this.#failed.forget();
     forgetRooms(this.name);
     forgetDrafts(this.name);
+    perTab.set(this.#warningsKey, null);
+  }
+
+  /** The user has closed the first of the warnings. */
+  closeWarning() {
+    this.warnings.shift();
+    this.#saveWarnings();
+  }
+
+  #saveWarnings() {
+    perTab.set(this.#warningsKey, this.warnings.length > 0 ? this.warnings : null);
+  }
+
+  get #warningsKey() {
+    return `warnings.${this.name}`;
   }
 
   async #joinWhenFree(room, reportWait) {
@@ -219,6 +237,11 @@ export class Chat extends Signal {
     const client = this.#client;
     client.on('state', () => this.emit('status', this.status));
     client.on('notice', (notice) => this.emit('notice', notice));
+    client.on('warned', (warning) => {
+      this.warnings.push(warning);
+      this.#saveWarnings();
+      this.emit('warned', warning);
+    });
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));
     client.on('list', (list) => {
@@ -245,6 +268,7 @@ export class Chat extends Signal {
     toRoom('reactions', (room, event) => room.reacted(event));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
     toRoom('roomChanged', (room) => room.emit('state'));
+    toRoom('standing', (room) => room.standingChanged());
     toRoom('outgoing', (room, event) => room.outgoing(event));
     toRoom('presence', (room, event) => room.presence(event));
     toRoom('members', (room) => room.membersChanged());

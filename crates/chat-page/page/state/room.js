@@ -20,10 +20,13 @@ const MAX_ITEMS = 6_000;
 const TYPING_TIMEOUT_MS = 5_000;
 /** Writing to the browser's storage is slow, so the read position is not saved for each message. */
 const MARK_INTERVAL_MS = 250;
+/** Browsers run timers with a longer delay at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Emits `items` with what has changed in the list of messages, `arrived` with a new message,
- * `outbox`, `unread`, `divider`, `typing`, `people`, `history`, `state`.
+ * `outbox`, `unread`, `divider`, `typing`, `people`, `history`, `state`, and `standing` when the
+ * user's role or mute has changed.
  *
  * A change of `items` is a `ListChange` of the client, or `{kind: 'extended'}`: there are newer
  * messages at the end. `isSameLog` in one that is replaced: the messages are those of the same log.
@@ -79,6 +82,9 @@ export class RoomState extends Signal {
   #isRead;
   #failed;
   #markTimer;
+  #muteTimer;
+  /** The role of the user that was seen last. */
+  #role = null;
   /** The authors of the loaded messages. */
   #authors = new Set();
   /** The members and the authors. `null` after a change. */
@@ -168,6 +174,7 @@ export class RoomState extends Signal {
     for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#removeFromOutbox(id);
     const marks = [mark?.epoch === epoch ? mark.seq : null, this.#readElsewhere(epoch)].filter((known) => known !== null);
     this.readSeq = marks.length > 0 ? Math.min(Math.max(...marks), seq) : seq;
+    this.#watchStanding();
     this.#showUnread();
   }
 
@@ -197,12 +204,12 @@ export class RoomState extends Signal {
 
   /** What the user may do with a message, as far as the page knows. The server decides. */
   permissions(message) {
-    const isModerator = this.#client.user.role !== 'user';
     const isMine = this.isMine(message);
     const window = this.#client.status.limits?.editWindowS ?? 0;
     const isRecent = window === 0 || Date.now() - Date.parse(message.sent_at) < window * 1_000;
-    const canPost = this.left === null && this.postersOnly === null;
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: isMine || isModerator };
+    const canPost = this.left === null && this.postersOnly === null && !this.isSilenced;
+    const { isModerator } = this;
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine };
   }
 
   /** The newest own message before this number that can be edited. */
@@ -226,7 +233,59 @@ export class RoomState extends Signal {
 
   /** Whether `@room` of this user addresses everyone. */
   get mayMentionRoom() {
+    return this.isModerator || this.room.info?.mentionRoom === 'everyone';
+  }
+
+  /** The user's role in this room, or `null`. */
+  get role() {
+    return this.room.standing.role;
+  }
+
+  /** Whether the user is a moderator or an admin of the server. */
+  get isServerModerator() {
     return this.#client.user.role !== 'user';
+  }
+
+  /** Whether the user may moderate here. As for all rights, the server decides. */
+  get isModerator() {
+    return this.isServerModerator || this.role === 'moderator' || this.role === 'owner';
+  }
+
+  /** Whether the user may change the settings and give every role. */
+  get isOwner() {
+    return this.isServerModerator || this.role === 'owner';
+  }
+
+  /** Whether the user may own rooms. */
+  get hasAccount() {
+    return this.#client.user.kind === 'account';
+  }
+
+  /** Whether a moderator has muted the user, so that it can only read. */
+  get isSilenced() {
+    const { muted, mutedUntil } = this.room.standing;
+    return muted && !this.isServerModerator && (mutedUntil === undefined || Date.parse(mutedUntil) > Date.now());
+  }
+
+  /** Registers the room: the user becomes its owner. */
+  register(settings) {
+    return this.#client.createRoom(this.name, settings);
+  }
+
+  /** The user's role has changed, or it was muted, or may post again. */
+  standingChanged() {
+    this.#watchStanding();
+    this.emit('state');
+    this.emit('standing');
+  }
+
+  /** When a mute ends, the user may post again. */
+  #watchStanding() {
+    this.#role = this.role;
+    clearTimeout(this.#muteTimer);
+    const { mutedUntil } = this.room.standing;
+    if (mutedUntil === undefined || !this.isSilenced) return;
+    this.#muteTimer = setTimeout(() => this.standingChanged(), Math.min(Date.parse(mutedUntil) - Date.now(), MAX_DELAY_MS));
   }
 
   /** Whether the user wants no notifications of this room. */
@@ -236,10 +295,9 @@ export class RoomState extends Signal {
 
   /** Who may post here, if the user may not; otherwise `null`. */
   get postersOnly() {
-    const { kind, role } = this.#client.user;
     const post = this.room.info?.post ?? 'everyone';
-    if (post === 'everyone' || role !== 'user' || (post === 'accounts' && kind !== 'guest')) return null;
-    return post;
+    const isAdmitted = post === 'everyone' || (post === 'accounts' && this.#client.user.kind !== 'guest') || (post === 'members' && this.role !== null);
+    return isAdmitted || this.isModerator ? null : post;
   }
 
   /** Called after a reconnect, and after the client has noticed that it missed events. */
@@ -251,7 +309,10 @@ export class RoomState extends Signal {
     if (joined.recovered) this.#apply('joined', joined);
     else this.#restart(joined);
     this.membersChanged();
+    const hadRole = this.#role;
+    this.#watchStanding();
     this.emit('state');
+    if (hadRole !== this.role) this.emit('standing');
     this.emit('history');
   }
 

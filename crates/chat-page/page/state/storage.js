@@ -38,7 +38,7 @@ function jsonView(storage) {
  */
 export const persistent = jsonView(() => localStorage);
 
-/** Of this tab alone: its rooms. */
+/** Of this tab alone: its rooms, and the warnings that the user has not closed. */
 export const perTab = jsonView(() => sessionStorage);
 
 /**

@@ -1,6 +1,7 @@
 // Error messages for users.
 
 import { isolated } from './names.js';
+import { clock, dayName, dayOf } from './time.js';
 
 const NAME_RULE = 'letters, numbers, _ or -, without spaces.';
 
@@ -49,25 +50,58 @@ export function inWords(error, { name, room } = {}) {
   if (isJoin && error.code === 'username_taken') {
     return `The name ${isolated(name)} is already in use in ${hash(room)} by someone else. Pick another one.`;
   }
-  if (isJoin && error.code === 'forbidden') return `${hash(room)} is only for people with an account. Sign in to join.`;
+  if (isJoin && error.code === 'forbidden') return notAdmitted(hash(room), error);
   // Joins are not rate limited: the server answers with this code if the room is full.
   if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;
+  if (error.code === 'muted') return `You are muted in this room${error.until ? ` until ${when(error.until)}` : ''}.`;
+  if (error.code === 'slow_mode') {
+    const wait = error.retryAfterMs ? plural(Math.ceil(error.retryAfterMs / 1_000), 'second', 'seconds') : 'a moment';
+    return `This room is in slow mode. Wait ${wait}, then try again.`;
+  }
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
+}
+
+/** Why the settings of a room or a ban do not let the user join. */
+function notAdmitted(where, { message, until }) {
+  if (until) return `You are banned from ${where} until ${when(until)}.`;
+  // The code is the same for all reasons. The server's sentence says which one it is.
+  const [, banned, members] = /(banned)|(members)/.exec(message) ?? [];
+  if (banned) return `You are banned from ${where}.`;
+  if (members) return `${where} is only for its members. Ask an owner or a moderator of the room to add you.`;
+  return `${where} is only for people with an account. Sign in to join.`;
+}
+
+/** The time of day, with the day unless it is today. */
+export function when(time) {
+  const date = new Date(time);
+  return dayOf(date) === dayOf(new Date()) ? clock(date) : `${dayName(date)} ${clock(date)}`;
+}
+
+/** What somebody who is muted should know. */
+export function whyMuted({ mutedUntil }) {
+  return `You are muted in this room until ${mutedUntil ? when(mutedUntil) : 'a moderator ends it'}. You can read along.`;
 }
 
 const LEFT = {
   kicked: (room) => `A moderator removed you from ${hash(room)}.`,
+  banned: (room) => `A moderator banned you from ${hash(room)}.`,
   room_closed: (room) => `A moderator closed ${hash(room)}.`,
-  not_allowed: (room) => `${hash(room)} is only for people with an account now. Sign in to join.`,
+  not_allowed: (room, { join } = {}) => (join === 'members'
+    ? `${hash(room)} is only for its members now.` : `${hash(room)} is only for people with an account now. Sign in to join.`),
+};
+const POSTERS = {
+  accounts: (where) => `Sign in to post in ${where}`,
+  members: (where) => `Only members post in ${where}`,
 };
 
 /** Why the box for messages is disabled: `posters` is who may post, as the room’s settings say. */
 export function whoPosts(where, posters) {
-  return posters === 'accounts' ? `Sign in to post in ${where}` : `Only moderators post in ${where}`;
+  return POSTERS[posters]?.(where) ?? `Only moderators post in ${where}`;
 }
 
-export function whyLeft(room, reason, error) {
-  return LEFT[reason]?.(room) ?? `You’re no longer in ${hash(room)}.${error ? ` ${inWords(error)}` : ''}`;
+/** `info` are the settings of the room. */
+export function whyLeft(room, { reason, error }, info) {
+  return LEFT[reason]?.(room, info ?? {}) ?? `You’re no longer in ${hash(room)}.${error ? ` ${inWords(error)}` : ''}`;
 }
 
 export function plural(count, one, many) {

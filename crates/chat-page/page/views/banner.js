@@ -9,7 +9,7 @@ const SHOW_AFTER_MS = 600;
 /** Reasons that are more helpful than "Connection lost". */
 const EXPLAINED = new Set(['shutting_down', 'server_full', 'too_slow']);
 /** Removals after which rejoining is not possible. */
-const FINAL = new Set(['forbidden', 'unauthorized']);
+const FINAL = new Set(['banned', 'forbidden', 'unauthorized']);
 
 export class Banner {
   #element = byId('banner');
@@ -64,7 +64,7 @@ export class Banner {
       return;
     }
     const { left, delayed, name } = this.#room ?? {};
-    if (left) return this.#showLeft(whyLeft(name, left.reason, left.error), left);
+    if (left) return this.#showLeft(whyLeft(name, left, this.#room.room.info), left);
     if (delayed) {
       const taken = `Someone else in ${hash(name)} is using your name.`;
       const why = delayed.error.code === 'username_taken' ? taken : inWords(delayed.error, { name: this.#chat.name, room: name });

@@ -4,6 +4,7 @@ import { copyText } from '../clipboard.js';
 import { byId, closable, h, setAvatar } from '../dom.js';
 import { keepSession, session } from '../state/account.js';
 import { pathOf, placeAt } from '../state/address.js';
+import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
 import { markReferences } from '../text/marks.js';
 import { hash, inWords, plural } from '../text/words.js';
 import { Account } from './account.js';
@@ -37,6 +38,8 @@ let wanted = null;
 /** Parts of the page that are loaded when they are needed. */
 let picker = null;
 let search = null;
+/** The dialogs for moderation, by name. */
+const dialogs = new Map();
 
 const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
@@ -57,6 +60,11 @@ const actions = {
   react: (message, emoji) => chat.shown.react(message, emoji).catch((error) => toast.show(`Reaction not saved. ${inWords(error)}`)),
   pick: (message) => pickReaction(message),
 };
+for (const action of ['warn', 'mute', 'kick', 'ban']) {
+  actions[action] = ({ from, user, seq }) => openModeration({ username: from, user, seq }, action);
+}
+/** What a moderator can do to a person in the list. */
+const MODERATION = [['warn', 'Warn…'], ['mute', 'Mute…'], ['kick', 'Kick…'], ['ban', 'Ban…'], ['role', 'Change role…']];
 const people = new People();
 // A reloaded page starts a new session in the same rooms.
 const banner = new Banner(() => location.reload());
@@ -83,6 +91,7 @@ export function openChat(newChat) {
   chat.on('status', onEnded);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
+  chat.on('warned', showWarnings);
   chat.on('retracted', (messages) => announcer.retract(messages));
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
   const place = placeAt(location.href);
@@ -91,6 +100,7 @@ export function openChat(newChat) {
   showRoom(chat.shown);
   wanted = null;
   if (seq !== null) showMessage(seq);
+  showWarnings();
   joinListed();
 }
 
@@ -181,6 +191,53 @@ async function openSearch() {
   search.show(chat);
 }
 
+/** A moderator acts on a person in the room that is shown. */
+async function openModeration(person, action) {
+  const room = chat.shown;
+  // On a phone the list with the roles need not have been open.
+  await rolesIn(room).need();
+  const dialog = await load('moderate', async () => new (await import('./moderate.js')).Moderate((text) => toast.show(text)));
+  if (dialog) dialog.open(room, person, action);
+  else toast.show(NOT_LOADED);
+}
+
+/** Loads a dialog when it is needed for the first time. Resolves with `null` if that fails. */
+async function load(name, create) {
+  if (!dialogs.has(name)) dialogs.set(name, create());
+  try {
+    return await dialogs.get(name);
+  } catch {
+    dialogs.delete(name);
+    return null;
+  }
+}
+
+async function openRoomSettings() {
+  const room = chat.shown;
+  drawer.close();
+  const dialog = await load('room-settings', async () => new (await import('./room-settings.js')).RoomSettings((text) => toast.show(text)));
+  if (dialog) dialog.open(room);
+  else toast.show(NOT_LOADED);
+}
+
+/** What a moderator can do to a person in the list, each with its label. */
+function moderationOf(person) {
+  const room = chat.shown;
+  if (room.left || room.isMine(person) || !outranks(room, person.user)) return [];
+  const canGive = rolesToGive(room, person.user).length > 0;
+  return MODERATION.filter(([action]) => action !== 'role' || canGive)
+    .map(([action, label]) => ({ label, act: () => openModeration(person, action) }));
+}
+
+/** Warnings stay until the user has closed them. */
+async function showWarnings() {
+  if (chat.warnings.length === 0) return;
+  const dialog = await load('warning', async () => new (await import('./warning.js')).Warnings(chat));
+  if (dialog) return dialog.show();
+  const { by, room, reason } = chat.warnings.at(-1);
+  addNotice('warning', `A moderator has warned you${room ? ` in ${hash(room)}` : ''}${by ? ` (${by})` : ''}${reason ? `: ${reason}` : '.'}`);
+}
+
 async function copied(text, words) {
   toast.show(await copyText(text) ? words : 'The browser did not allow copying.');
 }
@@ -194,11 +251,15 @@ function leave(room) {
 }
 
 function showNotice({ room, level, body }) {
-  const notice = h('p', { class: `notice ${level}` },
-    h('span', { dir: 'auto' }, h('strong', {}, room ? `Announcement for ${hash(room.name)}: ` : 'Announcement: '), body),
+  const notice = addNotice(level, h('strong', {}, room ? `Announcement for ${hash(room.name)}: ` : 'Announcement: '), body);
+  setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
+}
+
+function addNotice(level, ...content) {
+  const notice = h('p', { class: `notice ${level}` }, h('span', { dir: 'auto' }, content),
     h('button', { class: 'plain-button', type: 'button', onclick: () => notice.remove() }, 'Dismiss'));
   byId('notices').append(notice);
-  setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
+  return notice;
 }
 
 /** Back to the form, which keeps the name. */
@@ -243,11 +304,14 @@ byId('open-rooms').addEventListener('click', () => drawer.open(byId('rooms'), 'l
 byId('open-people').addEventListener('click', openPeople);
 byId('open-search').addEventListener('click', openSearch);
 byId('copy-link').addEventListener('click', copyShownLink);
+byId('open-room-settings').addEventListener('click', openRoomSettings);
 byId('leave-room').addEventListener('click', () => leave(chat.shown));
 openRoomLinks(byId('messages'), goTo);
 byId('people-list').addEventListener('click', ({ target }) => {
   const person = target.closest('.person');
-  if (person) profile.open(person.dataset.name, person.dataset.user);
+  if (!person) return;
+  const { name: username, user } = person.dataset;
+  profile.open(username, user, moderationOf({ username, user }));
 });
 refuseFiles(() => toast.show('Files can’t be sent here.'));
 document.querySelector('.skip').addEventListener('click', (event) => {

@@ -3,7 +3,7 @@
 import { byId, setText } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { commandOf } from '../text/commands.js';
-import { hash, inWords, whoPosts } from '../text/words.js';
+import { hash, inWords, whoPosts, whyMuted } from '../text/words.js';
 import { Completion } from './completion.js';
 import { Formatting } from './formatting.js';
 import { excerptOf } from './quote.js';
@@ -232,9 +232,13 @@ export class Composer {
     const isOut = this.#room.left !== null;
     const { postersOnly } = this.#room;
     const where = hash(this.#room.name);
+    const isMuted = !isOut && this.#room.isSilenced;
+    setText(byId('compose-muted'), isMuted ? whyMuted(this.#room.room.standing) : '');
     if (isOut) this.#text.placeholder = `You’re not in ${where}`;
+    else if (isMuted) this.#text.placeholder = `You are muted in ${where}`;
     else this.#text.placeholder = postersOnly ? whoPosts(where, postersOnly) : `Message ${where}`;
-    this.#text.disabled = this.#send.disabled = isOut || postersOnly !== null;
+    this.#text.disabled = this.#send.disabled = isOut || isMuted || postersOnly !== null;
+    for (const button of byId('formatting').querySelectorAll('button')) button.disabled = this.#text.disabled;
   }
 
   #updateHint() {

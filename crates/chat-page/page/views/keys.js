@@ -10,6 +10,15 @@ export function listenToKeys(act) {
   });
 }
 
+/** Moves the focus with the arrow keys, Home and End between these elements. */
+export function moveInList(event, elements) {
+  const at = elements.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: elements.length - 1 }[event.key];
+  if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  elements[to]?.focus();
+}
+
 function action({ key, ctrlKey, metaKey, altKey, shiftKey }, act) {
   const isModal = document.querySelector('dialog[open]') !== null;
   const command = (ctrlKey || metaKey) && !altKey;

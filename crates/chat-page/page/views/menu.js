@@ -34,7 +34,7 @@ export class MessageMenu {
   }
 
   /** `position` is `{right, top}`; by default it is at the message. */
-  open(message, { canPost, canEdit, canDelete }, article, position) {
+  open(message, { canPost, canEdit, canDelete, canModerate }, article, position) {
     if (this.#dialog.open) return;
     [this.#message, this.#article, this.#isPressed] = [message, article, false];
     this.#menu.replaceChildren(...[
@@ -44,6 +44,10 @@ export class MessageMenu {
       this.#item('copy', 'Copy text', 'copy'),
       this.#item('link', 'Copy link', 'link'),
       canDelete && this.#item('delete', 'Delete', 'delete'),
+      canModerate && this.#item('warn', 'Warn author…', 'warn'),
+      canModerate && this.#item('mute', 'Mute author…', 'mute'),
+      canModerate && this.#item('kick', 'Kick author…', 'leave'),
+      canModerate && this.#item('ban', 'Ban author…', 'ban'),
     ].filter(Boolean));
     this.#dialog.showModal();
     this.#place(position ?? positionOf(article));
@@ -105,7 +109,8 @@ export class MessageMenu {
   #closed() {
     const [{ seq }, article] = [this.#message, this.#article];
     this.#message = this.#article = null;
-    if (document.activeElement !== document.body) return;
+    const { activeElement, body } = document;
+    if (activeElement !== body && !this.#dialog.contains(activeElement)) return;
     (article.isConnected ? article : document.querySelector(`.message[data-seq="${seq}"]`))?.focus({ preventScroll: true });
   }
 

@@ -1,9 +1,11 @@
 // The people in the room, and who is typing.
 
 import { avatar, byId, h, setText } from '../dom.js';
+import { rolesIn } from '../state/roles.js';
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
 import { plural } from '../text/words.js';
+import { moveInList } from './keys.js';
 
 /** No more names than this are listed. The rest can be found with the search. */
 const MAX_LISTED = 200;
@@ -21,10 +23,16 @@ export class People {
   #room = null;
   #unsubscribes = [];
   #frame = 0;
+  #settings = byId('open-room-settings');
 
   constructor() {
     this.#search.addEventListener('input', () => this.#schedule());
-    besideMessages.addEventListener('change', () => this.#updateOpener());
+    this.#list.addEventListener('keydown', (event) => moveInList(event, this.#buttons));
+    this.#list.addEventListener('focusin', ({ target }) => this.#setTabStop(target));
+    besideMessages.addEventListener('change', () => {
+      this.#updateOpener();
+      this.#needRoles();
+    });
     this.#updateOpener();
   }
 
@@ -35,14 +43,21 @@ export class People {
     this.#list.replaceChildren();
     this.#unsubscribes = room ? [
       room.on('people', () => this.#schedule()), room.on('state', () => this.#schedule()), room.on('typing', () => this.#updateTyping()),
+      rolesIn(room).on('change', () => this.#schedule()),
     ] : [];
+    this.#settings.hidden = true;
     if (!room) return;
+    this.#needRoles();
     this.#render();
     this.#updateTyping();
   }
 
-  /** Called when the user opens the list. In a large room it is a sample that may be outdated. */
+  /**
+   * Called when the user opens the list. In a large room it is a sample that may be outdated, and
+   * others may have changed roles.
+   */
   opened() {
+    if (this.#room && !besideMessages.matches) rolesIn(this.#room).read();
     if (this.#room?.room.partial) this.#room.room.refreshMembers().catch(() => {});
   }
 
@@ -54,7 +69,13 @@ export class People {
     if (!besideMessages.matches) return false;
     settings.set('people', settings.get('people') === 'hidden' ? 'shown' : 'hidden');
     this.#updateOpener();
+    this.#needRoles();
     return true;
+  }
+
+  /** Roles are read when the list is visible for the first time. */
+  #needRoles() {
+    if (this.#room && besideMessages.matches && settings.get('people') !== 'hidden') rolesIn(this.#room).need();
   }
 
   #updateOpener() {
@@ -80,7 +101,8 @@ export class People {
     const isWanted = ({ username }) => username.toLocaleLowerCase().includes(wanted) && !(isOut && username === me);
     const members = [...room.members.values()].filter(isWanted);
     members.sort(({ username: one }, { username: other }) => (other === me) - (one === me) || byName(one, other));
-    this.#list.replaceChildren(...this.#items(members.slice(0, MAX_LISTED), me));
+    this.#show(this.#items(members.slice(0, MAX_LISTED), me));
+    this.#offerSettings();
     const count = room.memberCount - (isOut ? 1 : 0);
     byId('people-count').textContent = byId('people-total').textContent = count.toLocaleString();
     byId('people-words').textContent = count === 1 ? ' person here' : ' people here';
@@ -92,10 +114,44 @@ export class People {
   /** Members who are listed already keep their elements. */
   #items(members, me) {
     const existing = new Map([...this.#list.children].map((item) => [item.dataset.user, item]));
-    return members.map(({ username: name, user }) => existing.get(user) ?? h('li', { class: 'person', 'data-name': name, 'data-user': user },
-      avatar({ username: name, user }, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name),
-      isRegistered(user) && h('span', { class: 'registered', role: 'img', title: 'Registered', 'aria-label': 'registered' }, '✓'),
-      name === me && h('span', { class: 'you' }, 'you')));
+    const roles = rolesIn(this.#room);
+    return members.map(({ username: name, user }) => {
+      const item = existing.get(user) ?? h('li', { class: 'person', 'data-name': name, 'data-user': user },
+        h('button', { class: 'person-open', type: 'button', tabindex: -1, 'aria-haspopup': 'dialog' },
+          avatar({ username: name, user }, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name),
+          isRegistered(user) && h('span', { class: 'registered', role: 'img', title: 'Registered', 'aria-label': 'registered' }, '✓'),
+          h('span', { class: 'role', hidden: true }), name === me && h('span', { class: 'you' }, 'you')));
+      setText(item.querySelector('.role'), roles.of(user) ?? '');
+      return item;
+    });
+  }
+
+  /** What stays in its place keeps the focus. */
+  #show(items) {
+    const isSame = items.length === this.#list.childElementCount && items.every((item, index) => this.#list.children[index] === item);
+    if (isSame) return;
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
+    this.#list.replaceChildren(...items);
+    const buttons = this.#buttons;
+    if (buttons.length > 0 && !buttons.some(({ tabIndex }) => tabIndex === 0)) buttons[0].tabIndex = 0;
+    if (focused) (focused.isConnected ? focused : buttons[0])?.focus({ preventScroll: true });
+  }
+
+  get #buttons() {
+    return [...this.#list.querySelectorAll('.person-open')];
+  }
+
+  /** Tab reaches one person, and the arrow keys the others. */
+  #setTabStop(button) {
+    for (const each of this.#buttons) each.tabIndex = each === button ? 0 : -1;
+  }
+
+  /** Owners change the settings. A room without an owner can be registered. */
+  #offerSettings() {
+    const { left, isOwner, hasAccount } = this.#room;
+    const canRegister = hasAccount && rolesIn(this.#room).isUnowned;
+    this.#settings.hidden = left !== null || !(isOwner || canRegister);
+    this.#settings.textContent = isOwner ? 'Room settings' : 'Register this room';
   }
 
   #updateTyping() {

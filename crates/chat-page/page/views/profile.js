@@ -1,22 +1,30 @@
 // The card of a user.
 
-import { byId, closable, setText } from '../dom.js';
+import { byId, closable, h, setText } from '../dom.js';
 import { profileOf } from '../state/account.js';
 
 export class Profile {
   #dialog = byId('profile');
+  #actions = h('div', { class: 'profile-actions', role: 'group', 'aria-label': 'Moderation' });
   #shown = null;
 
   constructor() {
     closable(this.#dialog);
+    this.#dialog.append(this.#actions);
   }
 
-  async open(username, user) {
+  /** `actions` is what the user can do to this one: `{label, act}`. */
+  async open(username, user, actions = []) {
     const isGuest = user.startsWith('g_');
     this.#shown = user;
     byId('profile-title').textContent = username;
     byId('profile-kind').textContent = isGuest ? 'Guest: this name is not registered.' : 'Registered user';
     for (const id of ['profile-display', 'profile-text', 'profile-since']) setText(byId(id), '');
+    this.#actions.hidden = actions.length === 0;
+    this.#actions.replaceChildren(...actions.map(({ label, act }) => h('button', { type: 'button', 'aria-haspopup': 'dialog', onclick: () => {
+      this.#dialog.close();
+      act();
+    } }, label)));
     this.#dialog.showModal();
     if (isGuest) return;
     const profile = await profileOf(username).catch(() => null);
