@@ -490,7 +490,7 @@ export interface RoomEvents {
   /** After a reconnect the room cannot be joined yet. The client retries at `retryAt`. */
   rejoinDelayed: { room: Room; error: ChatError; retryAt: number };
   /** The client is no longer in the room, and it will not rejoin by itself. */
-  left: { room: Room; reason: 'asked' | 'kicked' | 'room_closed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
+  left: { room: Room; reason: 'asked' | 'kicked' | 'banned' | 'room_closed' | 'not_allowed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
 }
 
 /** A room in the list of a user with an account. */

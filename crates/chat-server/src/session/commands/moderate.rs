@@ -12,35 +12,24 @@ use crate::session::moderation::{Acting, NotDone, carry_out, find};
 /// The longest time that a ban or a mute with an end may hold: ten years.
 const MAX_FOR_S: u64 = 10 * 365 * 86_400;
 
-/// Whom a command means.
-enum Target {
-    User(UserId),
-    /// The author of the message with this number.
-    AuthorOf(u64),
-}
-
 impl Session {
     pub(super) fn moderate(&mut self, moderate: Moderate, reference: Option<Reference>) {
-        let target = match (&moderate.user, moderate.target) {
-            (Some(user), _) => Target::User(user.clone()),
-            (None, Some(seq)) => Target::AuthorOf(seq),
-            (None, None) => {
-                let message = "one of the fields \"user\" and \"target\" is needed";
-                return self.error(reference, ErrorCode::MissingField, message);
-            }
-        };
+        if moderate.user.is_none() && moderate.target.is_none() {
+            let message = "one of the fields \"user\" and \"target\" is needed";
+            return self.error(reference, ErrorCode::MissingField, message);
+        }
         let room = moderate.room.clone();
-        self.act(&room, reference, |acting| act(acting, moderate, target));
+        self.act(&room, reference, |acting| act(acting, moderate));
     }
 }
 
-async fn act(acting: Acting, moderate: Moderate, target: Target) -> Result<ServerFrame, NotDone> {
-    let Moderate { action, reason, for_s, .. } = moderate;
+async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone> {
+    let Moderate { action, user, target, reason, for_s, .. } = moderate;
     // whoever moderates nobody learns nothing about who is known here
     if let Some(Err(denied)) = acting.member.check(Action::Moderate) {
         return Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string()));
     }
-    let target = person(&acting, target).await?.ok_or_else(NotDone::no_such_user)?;
+    let target = person(&acting, user, target).await?.ok_or_else(NotDone::no_such_user)?;
     let until =
         for_s.map(|seconds| Timestamp::now().saturating_add(Duration::from_secs(seconds.min(MAX_FOR_S))));
     let until = until.filter(|_| matches!(action, Moderation::Ban | Moderation::Mute));
@@ -51,26 +40,32 @@ async fn act(acting: Acting, moderate: Moderate, target: Target) -> Result<Serve
 
 /// The user who is meant: one who is connected, has an account, has written the message, or is
 /// banned or muted here.
-async fn person(acting: &Acting, target: Target) -> Result<Option<Person>, NotDone> {
+async fn person(
+    acting: &Acting,
+    user: Option<UserId>,
+    target: Option<u64>,
+) -> Result<Option<Person>, NotDone> {
     let failed = |error: &dyn std::fmt::Display| NotDone::Failed(error.to_string());
     let context = &acting.context;
-    match target {
-        Target::User(id) => {
-            if let Some(person) = find(context, &id).await? {
-                return Ok(Some(person));
-            }
-            let scope = Scope::Room(acting.room().clone());
-            let restricted = context.engine.access().restriction(scope, id).await;
-            let restricted = restricted.map_err(|error| failed(&error))?;
-            Ok(restricted.map(|restriction| unknown(restriction.user.id, restriction.user.username)))
+    if let Some(id) = user.clone() {
+        if let Some(person) = find(context, &id).await? {
+            return Ok(Some(person));
         }
-        Target::AuthorOf(seq) => {
-            let message = context.engine.message(acting.room(), seq).await.map_err(|error| failed(&error))?;
-            let Some(text) = message.as_ref().and_then(|message| message.text()) else { return Ok(None) };
-            let known = find(context, &text.user).await?;
-            Ok(Some(known.unwrap_or_else(|| unknown(text.user.clone(), text.from.clone()))))
+        let scope = Scope::Room(acting.room().clone());
+        let restricted = context.engine.access().restriction(scope, id).await;
+        if let Some(restriction) = restricted.map_err(|error| failed(&error))? {
+            return Ok(Some(unknown(restriction.user.id, restriction.user.username)));
         }
     }
+    let Some(seq) = target else { return Ok(None) };
+    let message = context.engine.message(acting.room(), seq).await.map_err(|error| failed(&error))?;
+    let Some(text) = message.as_ref().and_then(|message| message.text()) else { return Ok(None) };
+    // of both, the message says the name of the user
+    if user.is_some_and(|user| user != text.user) {
+        return Ok(None);
+    }
+    let known = find(context, &text.user).await?;
+    Ok(Some(known.unwrap_or_else(|| unknown(text.user.clone(), text.from.clone()))))
 }
 
 /// A user of whom only the id and a name are known: a guest who is gone, or an account that was
