@@ -1,9 +1,13 @@
-//! A raid on a room: `raid ADDRESS MEMBERS GUESTS`.
+//! A raid on a room: `raid ADDRESS MEMBERS GUESTS`, and what the members of another room notice:
+//! `raid ADDRESS bystanders SECONDS`.
 //!
 //! MEMBERS guests are in a room that has an owner. Then GUESTS others join it and post the same
 //! link, each with some messages in flight. After a few seconds the owner lets only accounts post.
-//! From the `room_changed` on, no message of a guest may come. Meanwhile the ten members of another
-//! room receive 20 messages a second.
+//! From the `room_changed` on, no message of a guest may come.
+//!
+//! The bystanders are ten members of another room who receive 20 messages a second. Run them at the
+//! same time in a process of their own, with a higher priority: the clients of the raid receive so
+//! much that they would measure themselves.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -155,10 +159,38 @@ fn print(when: &str, mut latencies: Vec<Duration>) {
     println!("{when}: {count} deliveries, p50 {p50:.1} ms, p99 {p99:.1} ms, longest {max:.1} ms");
 }
 
+/// Prints the latency of the messages in each second, and over all.
+async fn watch(server: SocketAddr, duration: Duration) {
+    let begun = Instant::now();
+    let mut listening = JoinSet::new();
+    for number in 0..BYSTANDERS {
+        let (member, _) = Session::enter(server, "quiet", &format!("b{number}")).await;
+        listening.spawn(listen(member, begun));
+    }
+    let counts = Arc::new(Counts::default());
+    let (sender, _) = Session::enter(server, "quiet", "speaker").await;
+    let speaking = tokio::spawn(speak(sender, begun, Arc::clone(&counts)));
+    tokio::time::sleep(duration).await;
+    counts.stop.store(true, Ordering::Relaxed);
+    speaking.await.unwrap();
+    let all: Vec<_> = listening.join_all().await.into_iter().flatten().collect();
+    for second in 0..=duration.as_secs() {
+        let latencies: Vec<_> =
+            all.iter().filter(|(sent, _)| sent.as_secs() == second).map(|(_, latency)| *latency).collect();
+        if !latencies.is_empty() {
+            print(&format!("second {second}"), latencies);
+        }
+    }
+    print("all", all.into_iter().map(|(_, latency)| latency).collect());
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [address, members, guests] = &arguments[..] else { panic!("usage: raid ADDRESS MEMBERS GUESTS") };
+    if members == "bystanders" {
+        return watch(address.parse().unwrap(), Duration::from_secs(guests.parse().unwrap())).await;
+    }
     let (server, members, guests): (SocketAddr, usize, usize) =
         (address.parse().unwrap(), members.parse().unwrap(), guests.parse().unwrap());
     let body = json!({"username": "owner", "password": "correct horse battery"});
@@ -175,17 +207,8 @@ async fn main() {
     while let Some(socket) = entering.next().await {
         tasks.spawn(read(socket, Arc::clone(&counts)));
     }
-    let begun = Instant::now();
-    let mut listening = JoinSet::new();
-    for number in 0..BYSTANDERS {
-        let (member, _) = Session::enter(server, "quiet", &format!("b{number}")).await;
-        listening.spawn(listen(member, begun));
-    }
-    let (sender, _) = Session::enter(server, "quiet", "speaker").await;
-    let speaking = tokio::spawn(speak(sender, begun, Arc::clone(&counts)));
     tokio::time::sleep(Duration::from_secs(3)).await;
 
-    let raid_begins = begun.elapsed();
     for i in 0..guests {
         let counts = Arc::clone(&counts);
         let entering =
@@ -224,22 +247,10 @@ async fn main() {
         Instant::now()
     };
     let ((acted, changed, acked, after, owner), drained) = tokio::join!(owning, draining);
-    let raid_ends = begun.elapsed();
     counts.stop.store(true, Ordering::Relaxed);
-    speaking.await.unwrap();
     drop(owner);
     tasks.shutdown().await;
 
-    let all: Vec<_> = listening.join_all().await.into_iter().flatten().collect();
-    let during = |sent: &Duration| *sent >= raid_begins && *sent < raid_ends;
-    print(
-        "bystanders before the raid",
-        all.iter().filter(|(sent, _)| *sent < raid_begins).map(|(_, latency)| *latency).collect(),
-    );
-    print(
-        "bystanders during the raid",
-        all.iter().filter(|(sent, _)| during(sent)).map(|(_, latency)| *latency).collect(),
-    );
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     println!(
         "{} messages of the raid stored, {} refused; {} clients were disconnected",
