@@ -164,6 +164,8 @@ pub struct ActContext {
     pub target: Option<RoomRole>,
     /// How many owners the room has.
     pub owners: usize,
+    /// Whether the doer is banned there.
+    pub doer_is_banned: bool,
 }
 
 /// Whether an act may be done, for implementations of a store. The store calls it in the
@@ -172,8 +174,11 @@ pub struct ActContext {
 /// # Errors
 /// [`Refused`] if it may not.
 pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
-    let ActContext { doer, target, owners } = context;
+    let ActContext { doer, target, owners, doer_is_banned } = context;
     let doer = act.by.rank(doer);
+    if doer_is_banned && doer < Rank::ServerModerator {
+        return Err(Refused::RankTooLow);
+    }
     let target_rank = Rank::new(act.target.kind, act.target.role, target);
     let is_self = act.by.person().is_some_and(|person| person.id == act.target.id);
     let settings = &Default::default();

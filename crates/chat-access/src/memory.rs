@@ -86,10 +86,15 @@ impl State {
 impl Table {
     fn context(&self, act: &NewAct) -> ActContext {
         let role = |id: &UserId| self.roles.get(id).map(|entry| entry.role);
+        let is_banned = |id: &UserId| {
+            let ban = self.restrictions.get(&(id.clone(), RestrictionKind::Ban));
+            ban.is_some_and(|ban| holds(ban.until, act.at))
+        };
         ActContext {
             doer: act.by.person().and_then(|person| role(&person.id)),
             target: role(&act.target.id),
             owners: self.roles.values().filter(|entry| entry.role == RoomRole::Owner).count(),
+            doer_is_banned: act.by.person().is_some_and(|person| is_banned(&person.id)),
         }
     }
 

@@ -92,6 +92,28 @@ pub async fn moderators_act_on_those_below_them(access: Access) {
     assert_eq!(store.rules(Scope::Server).await.unwrap().ban(&[owner.id], now()), Some(None));
 }
 
+/// A moderator who is banned does nothing any more, until the ban ends.
+pub async fn a_banned_moderator_does_nothing(access: Access) {
+    let (store, lobby) = (&*access.store, room("lobby"));
+    let [owner, moderator, ana] = ["owner", "mod", "ana"].map(account);
+    give(store, &lobby, &owner, RoomRole::Owner).await;
+    give(store, &lobby, &moderator, RoomRole::Moderator).await;
+    act(store, &lobby, &owner, moderate(Moderation::Ban), &moderator).await.unwrap();
+    for kind in
+        [moderate(Moderation::Kick), moderate(Moderation::Unban), ActKind::SetRole(Some(RoomRole::Member))]
+    {
+        for target in [&ana, &moderator] {
+            let refused = act(store, &lobby, &moderator, kind, target).await;
+            assert_eq!(refused, Err(Refused::RankTooLow), "{kind:?} {}", target.username);
+        }
+    }
+    act(store, &lobby, &owner, moderate(Moderation::Unban), &moderator).await.unwrap();
+    assert!(act(store, &lobby, &moderator, moderate(Moderation::Kick), &ana).await.unwrap().is_some());
+    let ended = ActKind::Moderate(Moderation::Ban, Some(Timestamp::from_millis(1)));
+    act(store, &lobby, &owner, ended, &moderator).await.unwrap();
+    assert!(act(store, &lobby, &moderator, moderate(Moderation::Kick), &ana).await.unwrap().is_some());
+}
+
 /// A warning waits for its user.
 pub async fn a_warning_stays_until_it_is_acknowledged(access: Access) {
     let (store, lobby) = (&*access.store, room("lobby"));

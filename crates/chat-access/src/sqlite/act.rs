@@ -45,12 +45,15 @@ fn context(connection: &mut SqliteConnection, act: &NewAct) -> Done<ActContext> 
         .filter(room_roles::role.eq(RoomRole::Owner.as_str()))
         .count()
         .get_result(connection)?;
-    let doer = match act.by.person() {
-        Some(person) => role(connection, scope, &person.id)?,
-        None => None,
+    let (doer, doer_is_banned) = match act.by.person() {
+        Some(person) => {
+            let role = role(connection, scope, &person.id)?;
+            (role, is_banned(connection, scope, &person.id, act.at)?)
+        }
+        None => (None, false),
     };
     let target = role(connection, scope, &act.target.id)?;
-    Ok(ActContext { doer, target, owners: usize::try_from(owners).unwrap_or_default() })
+    Ok(ActContext { doer, target, owners: usize::try_from(owners).unwrap_or_default(), doer_is_banned })
 }
 
 fn role(connection: &mut SqliteConnection, scope: &str, user: &UserId) -> QueryResult<Option<RoomRole>> {
@@ -60,6 +63,20 @@ fn role(connection: &mut SqliteConnection, scope: &str, user: &UserId) -> QueryR
         .first(connection)
         .optional()?;
     Ok(found.and_then(|role| role.parse().ok()))
+}
+
+fn is_banned(
+    connection: &mut SqliteConnection,
+    scope: &str,
+    user: &UserId,
+    at: Timestamp,
+) -> QueryResult<bool> {
+    let until: Option<Option<i64>> = restrictions::table
+        .find((scope, user.as_str(), RestrictionKind::Ban.as_str()))
+        .select(restrictions::until)
+        .first(connection)
+        .optional()?;
+    Ok(until.is_some_and(|until| holds(until.map(Timestamp::from_millis), at)))
 }
 
 /// Returns whether the act changes anything.

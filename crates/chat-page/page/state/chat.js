@@ -22,8 +22,8 @@ const TAKEN_RETRY_MS = 1_000;
 const LIST_TIMEOUT_MS = 3_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`, `mention`,
- * and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`,
+ * `mention`, and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
  * `seqs` it is every message of the room.
  */
 export class Chat extends Signal {

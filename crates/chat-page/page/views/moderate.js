@@ -1,4 +1,4 @@
-// The dialog in which a moderator acts on a user. It is loaded when it is opened for the first time.
+// The dialog in which a moderator acts on a user. It is loaded when it is first opened.
 
 import { h, setText } from '../dom.js';
 import { rolesIn, rolesToGive } from '../state/roles.js';

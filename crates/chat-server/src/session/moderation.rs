@@ -42,6 +42,11 @@ impl From<RegisterError> for NotDone {
 }
 
 impl NotDone {
+    /// The session has left the room, or was removed from it.
+    pub(super) fn not_in_room(room: &RoomName) -> Self {
+        Self::Refused(ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""))
+    }
+
     /// The user of whom a command speaks is not known.
     pub(super) fn no_such_user() -> Self {
         Self::Refused(ErrorCode::NotFound, "there is no such user here".to_owned())

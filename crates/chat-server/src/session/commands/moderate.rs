@@ -26,8 +26,11 @@ impl Session {
 async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone> {
     let Moderate { action, user, target, reason, for_s, .. } = moderate;
     // whoever moderates nobody learns nothing about who is known here
-    if let Some(Err(denied)) = acting.member.check(Action::Moderate) {
-        return Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string()));
+    match acting.member.check(Action::Moderate) {
+        Some(Ok(())) => {}
+        Some(Err(denied)) => return Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string())),
+        // removed a moment ago
+        None => return Err(NotDone::not_in_room(acting.room())),
     }
     let target = person(&acting, user, target).await?.ok_or_else(NotDone::no_such_user)?;
     let until =

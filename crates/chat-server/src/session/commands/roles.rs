@@ -19,6 +19,9 @@ impl Session {
 
 async fn page(acting: Acting, after: Option<UserId>, limit: usize) -> Result<ServerFrame, NotDone> {
     let room = acting.room().clone();
+    if !acting.member.is_member() {
+        return Err(NotDone::not_in_room(&room));
+    }
     // one more shows whether there are more
     let found = acting.context.engine.access().roles(room.clone(), after, limit + 1).await;
     let mut found = found.map_err(|error| NotDone::Failed(error.to_string()))?;

@@ -16,10 +16,13 @@ impl Session {
 async fn change(acting: Acting, target: UserId, role: Option<RoomRole>) -> Result<ServerFrame, NotDone> {
     let is_self = *acting.user.id() == target;
     // whoever may give no role learns nothing about who is known here
-    let may_give = acting.member.check(Action::GiveRole(RoomRole::Member));
-    if !is_self && !matches!(may_give, Some(Ok(()))) {
-        let message = "only moderators may do this in this room".to_owned();
-        return Err(NotDone::Refused(ErrorCode::Forbidden, message));
+    match acting.member.check(Action::GiveRole(RoomRole::Member)) {
+        Some(Err(denied)) if !is_self => {
+            return Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string()));
+        }
+        Some(_) => {}
+        // removed a moment ago
+        None => return Err(NotDone::not_in_room(acting.room())),
     }
     let target = find(&acting.context, &target).await?.ok_or_else(NotDone::no_such_user)?;
     let (scope, by) = (Scope::Room(acting.room().clone()), Doer::User(Person::from(&*acting.user)));
