@@ -23,8 +23,8 @@ const LIST_TIMEOUT_MS = 3_000;
 
 /**
  * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`,
- * `mention`, and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
- * `seqs` it is every message of the room.
+ * `mention`, and `retracted` with `{room, seqs}`: what was shown of these messages is no longer
+ * valid. Without `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
