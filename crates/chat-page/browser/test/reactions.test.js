@@ -38,7 +38,8 @@ browserTest('two users react, and each sees both, also after a reload', async (f
   for (const [user, mine] of [[ana, ''], [ben, '*']]) await untilEqual(async () => (await user.reactions('hello'))[0], `👍 1${mine}`);
   await chip(ben, '👍').click();
   await untilEqual(() => ana.reactions('hello'), ['🎉 1']);
-  await ben.page.locator('.reaction').click();
+  await untilEqual(() => ben.reactions('hello'), ['🎉 1*']);
+  await chip(ben, '🎉').click();
   for (const user of [ana, ben]) await user.waitUntilHidden('.reactions');
 });
 
