@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_access::{Action, Actor, Denied, RoomPolicy, Scope, check};
+use chat_access::{Action, Actor, Denied, RoomPolicy, check};
 use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
 use chat_protocol::{RoomName, RoomSettings, Timestamp};
 
@@ -24,10 +24,7 @@ impl Engine {
     /// # Errors
     /// [`HistoryError`] if a store fails.
     pub async fn policy(&self, room: &RoomName) -> Result<RoomPolicy, HistoryError> {
-        let context = &self.shared.context;
-        let settings = context.history.settings(room.clone()).await?;
-        let rules = context.access.rules(Scope::Room(room.clone())).await.map_err(HistoryError::other)?;
-        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+        self.shared.context.read_policy(room).await
     }
 
     /// Whether a user may do something in a room, which need not have members, and in which the

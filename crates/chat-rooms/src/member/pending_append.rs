@@ -190,6 +190,7 @@ impl Outdated for OutdatedAppend {
 
 /// The outcome of an act, for the caller.
 type ActReply = oneshot::Sender<Result<Appended, AppendError>>;
+type ActOutcome = oneshot::Receiver<Result<Appended, AppendError>>;
 
 /// An event in flight to the store that no session has sent. It keeps its room, which may have no
 /// members. It is settled exactly once, like a [`PendingAppend`].
@@ -228,7 +229,13 @@ impl PendingAct {
         let act = Self::begin(shared, event.room(), reply);
         // without its newest number, the room would take everything before the event for a gap
         act.room.load().await?;
-        shared.context.history.append(event, Box::new(move |outcome| act.settle(outcome)));
+        act.carry_out(event, outcome).await
+    }
+
+    /// Hands the event to the store, and waits until the room has the outcome.
+    async fn carry_out(self, event: NewEvent, outcome: ActOutcome) -> Result<Appended, AppendError> {
+        let history = Arc::clone(&self.shared.context.history);
+        history.append(event, Box::new(move |outcome| self.settle(outcome)));
         // the act settles when it is dropped
         outcome.await.unwrap_or_else(|error| Err(HistoryError::other(error).into()))
     }
@@ -251,9 +258,7 @@ impl PendingAct {
         // the semaphore is never closed
         let _turn = room.acts_turn.acquire().await.map_err(HistoryError::other)?;
         act.rules = Some(NewRules { rules: room.read_rules().await?, user, username });
-        let event = NewEvent::NewRules(name.clone());
-        shared.context.history.append(event, Box::new(move |outcome| act.settle(outcome)));
-        outcome.await.unwrap_or_else(|error| Err(HistoryError::other(error).into())).map(drop)
+        act.carry_out(NewEvent::NewRules(name.clone()), outcome).await.map(drop)
     }
 
     /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, Scope};
 use chat_history::HistoryError;
-use chat_protocol::{Event, Timestamp, UserId, Username};
+use chat_protocol::{Event, RoomName, Timestamp, UserId, Username};
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
-use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::publish::Sender;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::{Room, RoomContext};
 use crate::sync::sleep;
 
 /// How long to wait before the settings are read again after a failure.
@@ -31,6 +31,21 @@ pub(crate) trait Outdated: fmt::Debug + Send {
 
     /// Settles it: it cannot be checked again.
     fn fail(self: Box<Self>, error: HistoryError);
+}
+
+impl RoomContext {
+    /// Reads the policy of a room, which need not be open, from the stores.
+    pub(crate) async fn read_policy(&self, room: &RoomName) -> Result<RoomPolicy, HistoryError> {
+        let settings = self.history.settings(room.clone()).await?;
+        // after the version: each act is stored before the version is raised for it
+        let rules = self.read_rules(room).await?;
+        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+    }
+
+    async fn read_rules(&self, room: &RoomName) -> Result<Arc<Rules>, HistoryError> {
+        let rules = self.access.rules(Scope::Room(room.clone())).await;
+        rules.map(Arc::new).map_err(HistoryError::other)
+    }
 }
 
 /// The rules of a room as they are after an act, and whom the act concerns.
@@ -54,16 +69,12 @@ impl Room {
 
     /// Reads the policy from the stores.
     pub(crate) async fn read_policy(&self) -> Result<RoomPolicy, HistoryError> {
-        let settings = self.context.history.settings(self.name.clone()).await?;
-        // after the version: each act is stored before the version is raised for it
-        let rules = self.read_rules().await?;
-        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+        self.context.read_policy(&self.name).await
     }
 
     /// Reads who has a role, and who is banned or muted.
     pub(crate) async fn read_rules(&self) -> Result<Arc<Rules>, HistoryError> {
-        let rules = self.context.access.rules(Scope::Room(self.name.clone())).await;
-        rules.map(Arc::new).map_err(HistoryError::other)
+        self.context.read_rules(&self.name).await
     }
 
     /// An act has changed the rules: they hold from now on, with this version of the policy.
