@@ -265,7 +265,7 @@ browserTest('a moderator acts from the menu of a message', async (fixture) => {
   await mia.page.locator('#moderate-time').selectOption({ label: 'No end' });
   await mia.page.locator('#moderate-submit').click();
   assert.equal(await gus.waitForBanner('left'), 'A moderator banned you from #lobby.');
-  // The author of a message can be somebody who is gone.
+  // The author of a message can be a user who is gone.
   await gus.page.close();
   await until('gus is gone', () => !olga.room.members.has('gus'));
   await mia.act('spam', 'warn');

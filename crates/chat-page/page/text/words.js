@@ -77,7 +77,7 @@ export function when(time) {
   return dayOf(date) === dayOf(new Date()) ? clock(date) : `${dayName(date)} ${clock(date)}`;
 }
 
-/** What somebody who is muted should know. */
+/** What a user who is muted should know. */
 export function whyMuted({ mutedUntil }) {
   return `You are muted in this room until ${mutedUntil ? when(mutedUntil) : 'a moderator ends it'}. You can read along.`;
 }

@@ -77,7 +77,7 @@ export class Moderate {
   async #submit() {
     const [room, person, action] = [this.#room, this.#person, this.#action.value];
     const { hasTime, done } = ACTIONS[action];
-    const { username } = person;
+    const { username, user, seq: target } = person;
     if (action === 'role') {
       const role = this.#role.value || null;
       await room.room.setRole(person.user, role);
@@ -85,7 +85,8 @@ export class Moderate {
       return this.#done(`${isolated(username)} ${role === null ? 'has no role any more' : `is ${role === 'owner' ? 'an' : 'a'} ${role} now`}.`);
     }
     const seconds = hasTime && this.#time.value !== '' ? Number(this.#time.value) : undefined;
-    await moderate(room, person, action, { reason: this.#reason.value.trim() || undefined, seconds });
+    // with the message: of a guest who is gone, the server knows only what it wrote
+    await room.room.moderate(action, { user, target, reason: this.#reason.value.trim() || undefined, seconds });
     const end = seconds === undefined ? '' : ` until ${when(Date.now() + seconds * 1_000)}`;
     this.#done(`${isolated(username)} ${done}${end}.`);
   }
@@ -96,18 +97,5 @@ export class Moderate {
     if (error.code !== 'forbidden') return inWords(error);
     if (this.#action.value === 'role') return `You can’t change the role of ${name}. That needs a higher role than theirs, and a room keeps an owner.`;
     return `You can’t do this to ${name}. That needs a higher role in this room than theirs.`;
-  }
-}
-
-/**
- * Of a guest who is gone, the server knows only the messages. If the message is gone, too, the
- * author may still be here.
- */
-async function moderate({ room }, { user, seq }, action, details) {
-  try {
-    await room.moderate(action, { ...(seq === undefined ? { user } : { target: seq }), ...details });
-  } catch (error) {
-    if (seq === undefined || error.code !== 'not_found') throw error;
-    await room.moderate(action, { user, ...details });
   }
 }
