@@ -97,8 +97,9 @@ browserTest('unsent messages survive a reload, and are sent once', async (fixtur
   proxy.freeze();
   await ana.send('one');
   await ana.send('two');
+  // The page draws in its next frame.
+  await untilEqual(() => pending(ana).count(), 2);
   const ids = await pending(ana).evaluateAll((messages) => messages.map((message) => message.dataset.id));
-  assert.equal(ids.length, 2);
   await ana.page.reload();
   await ana.waitForRoom('lobby');
   await ana.waitForMessage('two');
