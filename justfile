@@ -26,7 +26,7 @@ test *FILTER:
     else
         part cargo test --workspace --all-features ${CI:+--no-fail-fast} --lib --bins --tests {{FILTER}}
     fi
-    part cargo test --workspace --all-features --doc
+    part cargo test --workspace --all-features ${CI:+--no-fail-fast} --doc
     if [ -z "{{FILTER}}" ]; then
         part {{just_executable()}} schedules
         part {{just_executable()}} test-js
