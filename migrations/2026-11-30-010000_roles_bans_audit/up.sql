@@ -32,8 +32,9 @@ CREATE TABLE audit_log (
     act TEXT NOT NULL,
     role TEXT,
     until BIGINT,
-    user TEXT NOT NULL,
-    username TEXT NOT NULL,
+    message BIGINT, -- the number of a message, or of a report
+    user TEXT, -- NULL: the act concerns the room
+    username TEXT,
     reason TEXT
 );
 CREATE INDEX audit_log_by_room ON audit_log (room, number);

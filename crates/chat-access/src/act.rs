@@ -86,6 +86,29 @@ pub enum ActKind {
     SetRole(Option<RoomRole>),
     /// The target is removed, banned, muted or warned, or a ban or a mute ends.
     Moderate(Moderation, Until),
+    /// The target is invited into the room, until this time.
+    Invite(Timestamp),
+    /// The target, who is invited, becomes a member.
+    Accept,
+    /// The invitation of the target ends.
+    EndInvitation,
+    /// The target makes a link that invites others, until this time.
+    InviteLink(Timestamp),
+    /// The target, who has a link, becomes a member.
+    UseLink,
+    /// All links of the room end. The target is the one who ends them.
+    EndLinks,
+    /// The message with this number was deleted, whose author is the target. It is only
+    /// [recorded](crate::AccessStore::record).
+    Delete(u64),
+    /// The settings of the room were changed. It is only [recorded](crate::AccessStore::record).
+    Configure,
+    /// A moderator of the server, who has no role there, has entered a private room. It is only
+    /// [recorded](crate::AccessStore::record).
+    Enter,
+    /// The report with this number was closed, in which a message of the target was reported. It is
+    /// only [recorded](crate::AccessStore::record).
+    CloseReport(u64),
 }
 
 /// Something that a moderator, an owner or the operator does to a user, before it is stored.
@@ -102,20 +125,37 @@ pub struct NewAct {
     pub target: Person,
     /// Why.
     pub reason: Option<Reason>,
+    /// The link that is made or used.
+    pub link: Option<Link>,
     /// When.
     pub at: Timestamp,
+}
+
+/// A link that invites users into a room, as the store has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The [hash](chat_protocol::InviteCode::hash) of its code.
+    pub hash: [u8; 32],
+    /// How many users may use a new link. Where a link is used, it says nothing.
+    pub uses: u32,
 }
 
 impl NewAct {
     /// The act, now, without a reason.
     pub fn new(scope: Scope, by: Doer, kind: ActKind, target: Person) -> Self {
-        Self { scope, by, kind, target, reason: None, at: Timestamp::now() }
+        Self { scope, by, kind, target, reason: None, link: None, at: Timestamp::now() }
     }
 
     /// Sets why it is done.
     #[must_use]
     pub fn reason(self, reason: Option<Reason>) -> Self {
         Self { reason, ..self }
+    }
+
+    /// Sets the link that is made or used.
+    #[must_use]
+    pub fn link(self, link: Link) -> Self {
+        Self { link: Some(link), ..self }
     }
 
     /// Sets when it is done.
@@ -150,9 +190,15 @@ pub enum Refused {
     /// There are no roles on the whole server.
     #[error("this can only be done in a room")]
     NeedsRoom,
-    /// There are as many roles, bans or mutes as there may be.
-    #[error("there are too many roles, bans or mutes here")]
+    /// There are as many roles, bans, mutes, invitations, links or reports as there may be.
+    #[error("there are too many roles, bans, mutes, invitations, links or reports here")]
     LimitReached,
+    /// The user is not invited, or the link does not hold any more.
+    #[error("you are not invited into this room")]
+    NotInvited,
+    /// This is not possible in a direct room.
+    #[error("this cannot be done in a direct room")]
+    DirectRoom,
 }
 
 /// What a store knows about the room in which an act is done, in the transaction of the act.
@@ -166,6 +212,8 @@ pub struct ActContext {
     pub owners: usize,
     /// Whether the doer is banned there.
     pub doer_is_banned: bool,
+    /// Whether the target is invited, or has a link that holds, whichever the act is about.
+    pub is_invited: bool,
 }
 
 /// Whether an act may be done, for implementations of a store. The store calls it in the
@@ -174,19 +222,21 @@ pub struct ActContext {
 /// # Errors
 /// [`Refused`] if it may not.
 pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
-    let ActContext { doer, target, owners, doer_is_banned } = context;
+    let ActContext { doer, target, owners, doer_is_banned, is_invited } = context;
     let doer = act.by.rank(doer);
     if doer_is_banned && doer < Rank::ServerModerator {
-        return Err(Refused::RankTooLow);
+        // a banned user does not learn whether a link holds
+        let comes_in = matches!(act.kind, ActKind::Accept | ActKind::UseLink);
+        return Err(if comes_in { Refused::NotInvited } else { Refused::RankTooLow });
     }
     let target_rank = Rank::new(act.target.kind, act.target.role, target);
     let is_self = act.by.person().is_some_and(|person| person.id == act.target.id);
     let settings = &Default::default();
+    if act.scope == Scope::Server && !matches!(act.kind, ActKind::Moderate(..)) {
+        return Err(Refused::NeedsRoom);
+    }
     match act.kind {
         ActKind::Register => {
-            if act.scope == Scope::Server {
-                return Err(Refused::NeedsRoom);
-            }
             if act.target.kind == UserKind::Guest {
                 return Err(Refused::GuestWithRole);
             }
@@ -197,9 +247,6 @@ pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
             if owners > 0 { Err(Refused::HasOwner) } else { Ok(()) }
         }
         ActKind::SetRole(role) => {
-            if act.scope == Scope::Server {
-                return Err(Refused::NeedsRoom);
-            }
             if act.target.kind == UserKind::Guest && role.is_some() {
                 return Err(Refused::GuestWithRole);
             }
@@ -236,6 +283,28 @@ pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
                 return Err(Refused::TargetTooHigh);
             }
             Ok(())
+        }
+        ActKind::Invite(_) => {
+            if doer < Action::Invite.needs(settings) {
+                return Err(Refused::RankTooLow);
+            }
+            if act.target.kind == UserKind::Guest {
+                return Err(Refused::GuestWithRole);
+            }
+            Ok(())
+        }
+        ActKind::Accept | ActKind::UseLink => {
+            // guests cannot be invited
+            let may = is_self && is_invited && act.target.kind != UserKind::Guest;
+            if may { Ok(()) } else { Err(Refused::NotInvited) }
+        }
+        ActKind::EndInvitation if is_self => Ok(()),
+        ActKind::EndInvitation | ActKind::InviteLink(_) | ActKind::EndLinks => {
+            if doer < Action::Invite.needs(settings) { Err(Refused::RankTooLow) } else { Ok(()) }
+        }
+        // not carried out here
+        ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => {
+            Err(Refused::RankTooLow)
         }
     }
 }

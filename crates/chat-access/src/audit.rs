@@ -1,6 +1,6 @@
 //! What was done, and by whom.
 
-use chat_protocol::{Moderation, Reason, RoomRole, Timestamp, UserId, Username};
+use chat_protocol::{Moderation, Reason, RoomName, RoomRole, Timestamp, UserId, Username};
 
 use crate::rules::Until;
 use crate::{ActKind, Scope};
@@ -36,8 +36,8 @@ pub struct AuditRecord {
     pub by: Option<Named>,
     /// What was done.
     pub kind: ActKind,
-    /// To whom.
-    pub target: Named,
+    /// To whom; `None` if it concerns the room.
+    pub target: Option<Named>,
     /// Why.
     pub reason: Option<Reason>,
 }
@@ -49,15 +49,35 @@ impl ActKind {
             Self::Register => "register",
             Self::SetRole(_) => "set_role",
             Self::Moderate(action, _) => action.as_str(),
+            Self::Invite(_) => "invite",
+            Self::Accept => "accept",
+            Self::EndInvitation => "end_invitation",
+            Self::InviteLink(_) => "invite_link",
+            Self::UseLink => "use_link",
+            Self::EndLinks => "end_links",
+            Self::Delete(_) => "delete",
+            Self::Configure => "configure",
+            Self::Enter => "enter",
+            Self::CloseReport(_) => "close_report",
         }
     }
 
-    /// The act with this name, this role and this end; `None` if there is no such act. For
+    /// The act with this name and these [parts](Self::parts); `None` if there is no such act. For
     /// implementations of a store.
-    pub fn parse(name: &str, role: Option<RoomRole>, until: Until) -> Option<Self> {
+    pub fn parse(name: &str, ActParts { role, until, number }: ActParts) -> Option<Self> {
         match name {
             "register" => Some(Self::Register),
             "set_role" => Some(Self::SetRole(role)),
+            "invite" => until.map(Self::Invite),
+            "accept" => Some(Self::Accept),
+            "end_invitation" => Some(Self::EndInvitation),
+            "invite_link" => until.map(Self::InviteLink),
+            "use_link" => Some(Self::UseLink),
+            "end_links" => Some(Self::EndLinks),
+            "delete" => number.map(Self::Delete),
+            "configure" => Some(Self::Configure),
+            "enter" => Some(Self::Enter),
+            "close_report" => number.map(Self::CloseReport),
             _ => {
                 let action = Moderation::ALL.into_iter().find(|action| action.as_str() == name)?;
                 Some(Self::Moderate(action, until))
@@ -65,13 +85,58 @@ impl ActKind {
         }
     }
 
-    /// The role that the act gives, and until when it holds.
-    pub fn parts(self) -> (Option<RoomRole>, Until) {
+    /// What the record of the act says beside its name.
+    pub fn parts(self) -> ActParts {
+        let none = ActParts::default();
         match self {
-            Self::Register => (Some(RoomRole::Owner), None),
-            Self::SetRole(role) => (role, None),
-            Self::Moderate(_, until) => (None, until),
+            Self::Register => ActParts { role: Some(RoomRole::Owner), ..none },
+            Self::SetRole(role) => ActParts { role, ..none },
+            Self::Accept | Self::UseLink => ActParts { role: Some(RoomRole::Member), ..none },
+            Self::Moderate(_, until) => ActParts { until, ..none },
+            Self::Invite(until) | Self::InviteLink(until) => ActParts { until: Some(until), ..none },
+            Self::Delete(number) | Self::CloseReport(number) => ActParts { number: Some(number), ..none },
+            Self::EndInvitation | Self::EndLinks | Self::Configure | Self::Enter => none,
         }
+    }
+}
+
+/// What the record of an act says beside its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ActParts {
+    /// The role that was given.
+    pub role: Option<RoomRole>,
+    /// Until when it holds.
+    pub until: Until,
+    /// The number of the message or of the report.
+    pub number: Option<u64>,
+}
+
+/// Something that was done elsewhere, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewRecord {
+    /// Where it holds.
+    pub scope: Scope,
+    /// Who did it; `None`: who runs the server.
+    pub by: Option<Named>,
+    /// What was done.
+    pub kind: ActKind,
+    /// To whom; `None` if it concerns the room.
+    pub target: Option<Named>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewRecord {
+    /// The record of what was done in a room, now.
+    pub fn new(room: RoomName, by: Option<Named>, kind: ActKind, target: Option<Named>) -> Self {
+        Self { scope: Scope::Room(room), by, kind, target, at: Timestamp::now() }
+    }
+
+    /// The record with this number. For implementations of a store.
+    pub fn numbered(self, number: u64) -> AuditRecord {
+        let Self { scope, by, kind, target, at } = self;
+        AuditRecord { number, at, scope, by, kind, target, reason: None }
     }
 }
 

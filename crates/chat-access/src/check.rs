@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_protocol::{MayJoin, MayPost, MentionRoom, RoomRole, RoomSettings, Timestamp};
+use chat_protocol::{MayJoin, MayPost, MentionRoom, RoomRole, RoomSettings, Timestamp, Visibility};
 
 use crate::rules::Until;
 use crate::{Actor, Rank, RoomPolicy};
@@ -23,8 +23,10 @@ pub enum Action {
     DeleteOthers,
     /// Removes, bans, mutes and warns users of a lower rank, and ends bans and mutes.
     Moderate,
-    /// Sees who is banned and muted, and what moderators have done.
+    /// Sees who is banned and muted, what users have reported, and what moderators have done.
     ReadAudit,
+    /// Invites users into the room.
+    Invite,
     /// Gives a user of a lower rank this role, or takes it away.
     GiveRole(RoomRole),
     /// Changes the settings of the room.
@@ -33,7 +35,7 @@ pub enum Action {
 
 impl Action {
     /// All actions, in the order of the table in `docs/moderation.md`.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Join,
         Self::Post,
         Self::MentionRoom,
@@ -41,6 +43,7 @@ impl Action {
         Self::DeleteOthers,
         Self::Moderate,
         Self::ReadAudit,
+        Self::Invite,
         Self::GiveRole(RoomRole::Member),
         Self::GiveRole(RoomRole::Moderator),
         Self::GiveRole(RoomRole::Owner),
@@ -52,12 +55,19 @@ impl Action {
     /// moderators of the server anything.
     pub fn needs(self, settings: &RoomSettings) -> Rank {
         match self {
-            Self::Join => match settings.join {
-                MayJoin::Everyone => Rank::Guest,
-                MayJoin::Accounts => Rank::Account,
-                MayJoin::Members => Rank::Member,
-                _ => Rank::ServerModerator,
-            },
+            Self::Join => {
+                let join = match settings.join {
+                    MayJoin::Everyone => Rank::Guest,
+                    MayJoin::Accounts => Rank::Account,
+                    MayJoin::Members => Rank::Member,
+                    _ => Rank::ServerModerator,
+                };
+                let find = match settings.visibility {
+                    Visibility::Public | Visibility::Unlisted => Rank::Guest,
+                    _ => Rank::Member,
+                };
+                join.max(find)
+            }
             Self::Post => {
                 let post = match settings.post {
                     MayPost::Everyone => Rank::Guest,
@@ -79,6 +89,7 @@ impl Action {
             | Self::DeleteOthers
             | Self::Moderate
             | Self::ReadAudit
+            | Self::Invite
             | Self::GiveRole(RoomRole::Member) => Rank::Moderator,
             Self::GiveRole(_) | Self::Configure => Rank::Owner,
         }
@@ -89,6 +100,13 @@ impl Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
+    /// There is no such room, or it is a private or direct room in which the user has no role:
+    /// the user does not learn which.
+    #[error("there is no such room")]
+    NotFound,
+    /// Nobody may do this in a direct room.
+    #[error("this cannot be done in a direct room")]
+    DirectRoom,
     /// The room admits no guests.
     #[error("this room is for users with an account")]
     JoinNeedsAccount,
@@ -129,8 +147,9 @@ pub enum Denied {
 
 /// Whether a user may do something, at the time `now`, in a room that has this policy.
 ///
-/// Moderators of the server may do everything, and nobody bans or mutes them in a room. Slow mode
-/// is not looked at: the caller knows when a user has posted.
+/// Moderators of the server may do everything, and nobody bans or mutes them in a room, but a direct
+/// room is only for its two users. Slow mode is not looked at: the caller knows when a user has
+/// posted.
 ///
 /// # Errors
 /// [`Denied`] if the user may not.
@@ -147,6 +166,14 @@ pub enum Denied {
 /// ```
 pub fn check(actor: &Actor, action: Action, policy: &RoomPolicy, now: Timestamp) -> Result<(), Denied> {
     let rank = policy.rank(actor);
+    if !policy.is_found_by(actor) {
+        return Err(Denied::NotFound);
+    }
+    if policy.settings().visibility == Visibility::Direct
+        && !matches!(action, Action::Join | Action::Post | Action::MentionRoom)
+    {
+        return Err(Denied::DirectRoom);
+    }
     if rank >= Rank::ServerModerator {
         return Ok(());
     }
@@ -286,6 +313,55 @@ mod tests {
             denied(0, Action::Configure, settings().join(MayJoin::Accounts)),
             Denied::JoinNeedsAccount
         );
+    }
+
+    #[test]
+    fn a_private_room_is_for_those_who_have_a_role() {
+        for (visibility, expected) in [
+            (Visibility::Public, 8),
+            (Visibility::Unlisted, 8),
+            (Visibility::Private, 5),
+            (Visibility::Unknown, 5),
+        ] {
+            let settings = RoomSettings::default().visibility(visibility);
+            assert_eq!(allowed(Action::Join, &settings), expected, "{visibility:?}");
+            assert_eq!(allowed(Action::Post, &settings), expected, "{visibility:?}");
+        }
+        let (users, rules) = ranks();
+        let settings = RoomSettings::default().visibility(Visibility::Private);
+        let named = RoomPolicy::new(1, settings).rules(rules);
+        assert_eq!(check(&users[1], Action::Join, &named, now()), Err(Denied::JoinNeedsRole));
+    }
+
+    #[test]
+    fn an_address_says_nothing_to_users_without_a_role() {
+        let (users, rules) = ranks();
+        let address = chat_protocol::RoomName::address_from_random(1);
+        let empty = RoomPolicy::new(0, RoomSettings::default()).room(&address);
+        let private = RoomPolicy::new(2, RoomSettings::default().visibility(Visibility::Private));
+        let private = private.room(&address).rules(rules.clone());
+        let mut direct_rules = Rules::default();
+        direct_rules.add_role("u_1".parse().unwrap(), RoomRole::Member);
+        // a moderator of the server, as one of the two
+        direct_rules.add_role("u_5".parse().unwrap(), RoomRole::Member);
+        let direct = RoomPolicy::new(2, RoomSettings::default().visibility(Visibility::Direct));
+        let direct = direct.room(&address).rules(direct_rules);
+        for action in Action::ALL {
+            for (index, user) in users.iter().enumerate() {
+                let at = |policy| check(user, action, policy, now());
+                assert_eq!(at(&empty), Err(Denied::NotFound), "{action:?}");
+                // guest, account and service have no role
+                assert_eq!(at(&private) == Err(Denied::NotFound), index < 3, "{action:?} {index}");
+                let talks = matches!(action, Action::Join | Action::Post);
+                let expected = match index {
+                    1 | 6 if talks || (index == 6 && action == Action::MentionRoom) => Ok(()),
+                    1 if action == Action::MentionRoom => Err(Denied::ModeratorsOnly),
+                    1 | 6 => Err(Denied::DirectRoom),
+                    _ => Err(Denied::NotFound),
+                };
+                assert_eq!(at(&direct), expected, "{action:?} {index}");
+            }
+        }
     }
 
     #[test]

@@ -15,9 +15,9 @@ mod rules;
 mod sqlite;
 mod store;
 
-pub use act::{ActContext, ActKind, Doer, NewAct, Person, Refused, Scope, authorize};
+pub use act::{ActContext, ActKind, Doer, Link, NewAct, Person, Refused, Scope, authorize};
 pub use actor::Actor;
-pub use audit::{AuditRecord, Named, Warning};
+pub use audit::{ActParts, AuditRecord, Named, NewRecord, Warning};
 pub use check::{Action, Denied, check};
 pub use error::{AccessError, AccessErrorKind, ActError};
 pub use memory::MemoryAccess;
@@ -27,5 +27,7 @@ pub use rules::{Rules, Until};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteAccess;
 pub use store::{
-    AccessStore, AuditQuery, MAX_PAGE, MAX_RESTRICTIONS, MAX_ROLES, Restriction, RestrictionKind, RoleEntry,
+    AccessStore, AuditQuery, Invitation, MAX_INVITATIONS, MAX_LINKS, MAX_PAGE, MAX_REPORTS,
+    MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NewReport, Report, Restriction, RestrictionKind,
+    RoleEntry,
 };

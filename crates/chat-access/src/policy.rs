@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{RoomRole, RoomSettings, Standing, Timestamp};
+use chat_protocol::{RoomName, RoomRole, RoomSettings, Standing, Timestamp, Visibility};
 
 use crate::rules::Until;
 use crate::{Actor, Rank, Rules};
@@ -14,12 +14,21 @@ pub struct RoomPolicy {
     settings: Arc<RoomSettings>,
     rules: Arc<Rules>,
     server: Arc<Rules>,
+    /// Whether the room has an address instead of a name.
+    has_address: bool,
 }
 
 impl RoomPolicy {
     /// The policy with this version; a room that was never changed has version 0.
     pub fn new(version: u64, settings: impl Into<Arc<RoomSettings>>) -> Self {
         Self { version, settings: settings.into(), ..Self::default() }
+    }
+
+    /// Sets the room: one that has an [address](RoomName::is_address) instead of a name is only there
+    /// for those who have a role in it.
+    #[must_use]
+    pub fn room(self, room: &RoomName) -> Self {
+        Self { has_address: room.is_address(), ..self }
     }
 
     /// Sets who has a role in the room, and who is banned or muted there.
@@ -59,6 +68,17 @@ impl RoomPolicy {
     /// The settings of the room.
     pub fn settings(&self) -> &Arc<RoomSettings> {
         &self.settings
+    }
+
+    /// Whether a user may learn that the room exists. A room with an address exists for those who
+    /// have a role in it, and a private one for moderators of the server, too. A room with a name
+    /// exists for everyone.
+    pub fn is_found_by(&self, actor: &Actor) -> bool {
+        if !self.has_address || self.role(actor).is_some() {
+            return true;
+        }
+        let exists = self.version > 0;
+        exists && self.settings.visibility != Visibility::Direct && self.rank(actor) >= Rank::ServerModerator
     }
 
     /// How much a user may do in the room.

@@ -1,11 +1,12 @@
 //! The store.
 
 use std::fmt;
+use std::sync::Arc;
 
-use chat_protocol::{RoomName, RoomRole, UserId};
+use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId};
 use futures::future::BoxFuture;
 
-use crate::audit::{AuditRecord, Named, Warning};
+use crate::audit::{AuditRecord, Named, NewRecord, Warning};
 use crate::rules::Until;
 use crate::{AccessError, ActError, NewAct, Rules, Scope};
 
@@ -17,6 +18,67 @@ pub const MAX_RESTRICTIONS: usize = 10_000;
 
 /// The maximum number of entries of one page.
 pub const MAX_PAGE: usize = 500;
+
+/// The maximum number of invitations that are open into one room, and for one user.
+pub const MAX_INVITATIONS: usize = 500;
+
+/// The maximum number of links that hold into one room.
+pub const MAX_LINKS: usize = 50;
+
+/// The maximum number of reports that are open in one room.
+pub const MAX_REPORTS: usize = 1_000;
+
+/// The maximum number of reports of one user that are open in one room.
+pub const MAX_REPORTS_OF_USER: usize = 20;
+
+/// An invitation into a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Invitation {
+    /// The room.
+    pub room: RoomName,
+    /// Who is invited.
+    pub user: Named,
+    /// Who has invited the user; `None`: who runs the server.
+    pub by: Option<Named>,
+    /// When the invitation ends.
+    pub expires_at: Timestamp,
+}
+
+impl Invitation {
+    /// The invitation of this user.
+    pub fn new(room: RoomName, user: Named, by: Option<Named>, expires_at: Timestamp) -> Self {
+        Self { room, user, by, expires_at }
+    }
+}
+
+/// A message that is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReport {
+    /// The room.
+    pub room: RoomName,
+    /// Who reports it.
+    pub by: Named,
+    /// The number of the message.
+    pub target: u64,
+    /// Who has written the message.
+    pub author: Named,
+    /// A copy of the text.
+    pub body: Arc<str>,
+    /// Why it is reported.
+    pub reason: Option<Reason>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The number of the report: 1, 2, 3 and so on, over all rooms.
+    pub number: u64,
+    /// What was reported.
+    pub report: NewReport,
+}
 
 /// A user who has a role in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +193,79 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RoleEntry>, AccessError>>;
 
+    /// The rooms in which a user with these ids has a role, by name.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn rooms_of(&self, users: Vec<UserId>) -> BoxFuture<'_, Result<Vec<(RoomName, RoomRole)>, AccessError>>;
+
+    /// The invitations of a user with these ids that hold at this time, by room.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn invitations(
+        &self,
+        users: Vec<UserId>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Invitation>, AccessError>>;
+
+    /// The room into which the link with this hash leads at this time; `None` if there is no such
+    /// link, or it does not hold any more.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn link(&self, hash: [u8; 32], now: Timestamp) -> BoxFuture<'_, Result<Option<RoomName>, AccessError>>;
+
+    /// The direct room of two users, in either order.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn direct(&self, users: [UserId; 2]) -> BoxFuture<'_, Result<Option<RoomName>, AccessError>>;
+
+    /// Makes a room the direct room of two users, who become its members, and returns it. If they
+    /// have one, nothing changes, and that one is returned.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails; it is safe to retry.
+    fn make_direct(&self, users: [Named; 2], room: RoomName) -> BoxFuture<'_, Result<RoomName, AccessError>>;
+
+    /// Adds a report, and returns its number. If the user has reported the same message, and that
+    /// report is open, nothing changes, and its number is returned.
+    ///
+    /// # Errors
+    /// [`ActError::Refused`] if there are too many open reports, and [`ActError::Store`].
+    fn report(&self, report: NewReport) -> BoxFuture<'_, Result<u64, ActError>>;
+
+    /// The open reports of a room, or of all rooms, with a smaller number than `before`, the newest
+    /// first; at most `limit`, and at most [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn reports(
+        &self,
+        room: Option<RoomName>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Report>, AccessError>>;
+
+    /// Closes a report of a room, and records it. Returns `None` if there is no such report, or it is
+    /// closed.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails; it is safe to retry.
+    fn close_report(
+        &self,
+        room: RoomName,
+        number: u64,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
+
+    /// Writes a record of something that is done elsewhere.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails. It is not known whether the record was written.
+    fn record(&self, record: NewRecord) -> BoxFuture<'_, Result<AuditRecord, AccessError>>;
+
     /// The bans and mutes that hold, in the order of the users' ids, after this id; at most those
     /// of `limit` users, and of [`MAX_PAGE`].
     ///
@@ -178,8 +313,8 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     /// [`AccessError`] if the store fails; it is safe to retry.
     fn acknowledge(&self, numbers: Vec<u64>) -> BoxFuture<'_, Result<(), AccessError>>;
 
-    /// Removes the roles of a user whose account is deleted. The audit log keeps its name, and its
-    /// bans stay. A room may lose its last owner by this: moderators of the server can name
+    /// Removes the roles, the invitations and the direct rooms of a user whose account is deleted.
+    /// The audit log and reports keep its name, and its bans stay. A room may lose its last owner by this: moderators of the server can name
     /// another one.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The handle of a client.
 
 mod moderation;
+mod rooms;
 
 use std::fmt;
 use std::io;
@@ -123,8 +124,8 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub async fn join(&self, room: &RoomName, options: JoinOptions) -> Result<Arc<Joined>, CommandError> {
-        let (room, history) = (room.clone(), options.history);
-        self.call(move |responder| Request::Join { room, history, responder }).await
+        let (room, JoinOptions { history, invite }) = (room.clone(), options);
+        self.call(move |responder| Request::Join { room, invite, history, responder }).await
     }
 
     /// Leaves a room. Messages that were sent to it before are written before. Those without an ack

@@ -9,11 +9,11 @@ use chat_history::conformance::{self, History};
 use chat_history::{
     AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES,
     Mentions, Messages, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction, NewRoomChange, OnAppended,
-    Own, Page, Permission, Retention, StoredEvent, StoredReaction, StoredSettings,
+    Own, Page, Permission, PublicRoom, Retention, StoredEvent, StoredReaction, StoredSettings,
 };
 use chat_protocol::{
     Deletion, Edit, Emoji, Epoch, MAX_REACTIONS, Mention, Message, MessageId, OwnReactions, Reaction,
-    ReactionChange, Reactor, ReplyTo, RoomChange, RoomName, Timestamp, UserId,
+    ReactionChange, Reactor, ReplyTo, RoomChange, RoomName, Timestamp, UserId, Visibility,
 };
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
@@ -342,6 +342,16 @@ impl HistoryStore for ListHistory {
 
     fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
         self.read(&room, |room| room.settings.clone())
+    }
+
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
+        let rooms = self.rooms.lock();
+        let is_public = |room: &Room| room.settings.settings.visibility == Visibility::Public;
+        let found = rooms.iter().filter(|(_, room)| is_public(room)).take(limit).map(|(name, room)| {
+            let newest = room.messages.last().map(|message| message.sent_at);
+            PublicRoom::new(name.clone(), room.settings.settings.clone(), newest)
+        });
+        ready(Ok(found.collect())).boxed()
     }
 
     fn page(

@@ -23,7 +23,7 @@ pub use memory::{MemoryHistory, MemoryHistoryLog, MemoryUserMessages};
 pub use sqlite::{SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Own,
-    Page, Retention, StoredSettings,
+    Page, PublicRoom, Retention, StoredSettings,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery, UserReaction};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chat_protocol::{
     Content, Deletion, Edit, Epoch, Mention, Message, MessageId, ReplyTo, RoomChange, RoomName, Timestamp,
-    UserId,
+    UserId, Visibility,
 };
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ use self::reactions::Reactors;
 use crate::{
     AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES,
     Mentions, Messages, NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Own, Page,
-    Permission, Retention, StoredEvent, StoredSettings,
+    Permission, PublicRoom, Retention, StoredEvent, StoredSettings,
 };
 
 pub use log::MemoryHistoryLog;
@@ -484,6 +484,17 @@ impl HistoryStore for MemoryHistory {
 
     fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
         ready(Ok(self.rooms.lock().settings.get(&room).cloned().unwrap_or_default())).boxed()
+    }
+
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
+        let rooms = self.rooms.lock();
+        let public =
+            rooms.settings.iter().filter(|(_, stored)| stored.settings.visibility == Visibility::Public);
+        let found = public.take(limit).map(|(room, stored)| {
+            let newest = rooms.logs.get(room).and_then(|log| log.messages.back());
+            PublicRoom::new(room.clone(), Arc::clone(&stored.settings), newest.map(|message| message.sent_at))
+        });
+        ready(Ok(found.collect())).boxed()
     }
 
     fn page(

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,
-    Page, Retention, StoredSettings,
+    Page, PublicRoom, Retention, StoredSettings,
 };
 
 /// Every call is passed on.
@@ -30,6 +30,10 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
 
     fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
         (**self).settings(room)
+    }
+
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
+        (**self).public_rooms(limit)
     }
 
     fn page(

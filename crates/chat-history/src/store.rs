@@ -107,6 +107,29 @@ impl Extent {
     }
 }
 
+/// A room that is public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublicRoom {
+    /// The room.
+    pub room: RoomName,
+    /// Its settings.
+    pub settings: Arc<RoomSettings>,
+    /// When the newest message was stored, whether or not it was deleted; `None` if there is none.
+    pub last_message_at: Option<Timestamp>,
+}
+
+impl PublicRoom {
+    /// A room that is public.
+    pub fn new(
+        room: RoomName,
+        settings: impl Into<Arc<RoomSettings>>,
+        last_message_at: Option<Timestamp>,
+    ) -> Self {
+        Self { room, settings: settings.into(), last_message_at }
+    }
+}
+
 /// The settings of a room as they are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -327,6 +350,12 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`HistoryError`] if the store fails.
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>>;
+
+    /// The rooms whose settings say that they are public, in no order; at most `limit`.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>>;
 
     /// The settings of a room, and the version of its policy.
     ///

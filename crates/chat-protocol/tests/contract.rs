@@ -168,7 +168,7 @@ mod asyncapi {
         let document = document();
         let join = resolve(&document, "#/components/schemas/ClientJoin");
         let fields: Vec<_> = join["properties"].as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["history", "ref", "room", "since", "type"]);
+        assert_eq!(fields, ["history", "invite", "ref", "room", "since", "type"]);
         assert_eq!(join["required"], serde_json::json!(["type", "room"]));
         assert_eq!(join["properties"]["type"]["const"], "join");
         assert!(!document.to_string().contains("\"null\""), "what is absent is not null");

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello, History,
-    HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Moderate,
-    Notice, NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, RoomChanged, RoomInfo,
-    Send, ServerFrame, SetRole, Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits, You,
+    self, Ack, Bye, ClientFrame, Command, ConfigureRoom, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello,
+    History, HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame,
+    Moderate, Notice, NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, Removable,
+    RoomChanged, RoomInfo, Send, ServerFrame, SetRole, Since, StoredMessage, SyncFrame, Typing, User,
+    Welcome, WelcomeLimits, You,
 };
 use chat_protocol::{
-    Content, Emoji, Epoch, GuestToken, MayJoin, MayPost, Mention, Message, MessageId, Moderation, Reactor,
-    Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings, Standing, Text, Timestamp, UserId, UserKind,
-    Username,
+    Content, Emoji, Epoch, GuestToken, InviteCode, MayJoin, MayPost, Mention, Message, MessageId, Moderation,
+    Reactor, Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings, Standing, Text, Timestamp, UserId,
+    UserKind, Username, Visibility,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -29,7 +30,8 @@ fn body() -> impl Strategy<Value = Arc<str>> {
 }
 
 fn room() -> impl Strategy<Value = RoomName> {
-    "[\\p{L}\\p{N}_-]{1,64}".prop_filter_map("a name", |text| RoomName::parse(&text).ok())
+    let name = "[\\p{L}\\p{N}_-]{1,64}".prop_filter_map("a name", |text| RoomName::parse(&text).ok());
+    prop_oneof![4 => name, 1 => any::<u128>().prop_map(RoomName::address_from_random)]
 }
 
 fn username() -> impl Strategy<Value = Username> {
@@ -78,11 +80,25 @@ fn command() -> impl Strategy<Value = Command> {
     let number = || option::of(any::<u64>());
     prop_oneof![
         hello,
-        (room(), option::of(since), any::<u64>()).prop_map(|(room, since, history)| Command::Join(Join {
-            room,
-            since,
-            history
-        })),
+        (room(), option::of(any::<u128>()), option::of(since), any::<u64>()).prop_map(
+            |(room, invite, since, history)| {
+                let invite = invite.map(InviteCode::from_random);
+                Command::Join(Join { room, invite, since, history })
+            }
+        ),
+        (room(), any::<bool>()).prop_map(|(room, removes)| {
+            let title = Removable((!removes).then(|| "A \"title\"".parse().unwrap()));
+            Command::ConfigureRoom(ConfigureRoom {
+                room,
+                title: Some(title),
+                topic: Some(Removable(None)),
+                visibility: Some(Visibility::Public),
+                join: None,
+                post: None,
+                slow_mode_s: None,
+                mention_room: None,
+            })
+        }),
         room().prop_map(|room| Command::Leave { room }),
         (room(), body(), number(), option::of(id()))
             .prop_map(|(room, body, reply_to, id)| Command::Send(Send { room, body, reply_to, id })),

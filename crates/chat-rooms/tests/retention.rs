@@ -21,7 +21,7 @@ impl HistoryStore for NeverPrunes {
     }
 
     delegate_history! {
-        0: epoch durability append extent settings page changed own_reactions mentions_after check
+        0: epoch durability append extent settings public_rooms page changed own_reactions mentions_after check
     }
 }
 

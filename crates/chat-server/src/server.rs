@@ -23,6 +23,7 @@ use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::context::classic_clients::ClassicClients;
+use crate::context::directory::Directory;
 use crate::context::drain::Drain;
 use crate::context::expiry;
 use crate::context::inbox::Inbox;
@@ -102,6 +103,7 @@ impl Server {
         let warnings = Warnings::load(&**engine.access()).await;
         let context = Context {
             engine,
+            directory: Directory::default(),
             warnings,
             encodings,
             sessions: Sessions::default(),

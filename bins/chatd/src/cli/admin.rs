@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use chat_admin::v1::{Join, Level, MentionRoom, Post};
+use chat_admin::v1::{Join, Level, MentionRoom, Post, Visibility};
 use chat_protocol::{Moderation, RoomRole};
 use clap::{Args, Subcommand};
 use http::Uri;
@@ -59,6 +59,15 @@ pub(crate) enum AdminCommand {
     Settings {
         /// Name of the room
         room: String,
+        /// What the room is called; an empty text removes it
+        #[arg(long)]
+        title: Option<String>,
+        /// What the room is about, in Markdown; an empty text removes it
+        #[arg(long)]
+        topic: Option<String>,
+        /// Who can find the room: public (it is in the directory), unlisted or private
+        #[arg(long, value_parser = visibility)]
+        visibility: Option<Visibility>,
         /// Who may join: everyone, accounts or members
         #[arg(long, value_parser = join)]
         join: Option<Join>,
@@ -102,6 +111,22 @@ pub(crate) enum AdminCommand {
         /// For how many seconds a ban or a mute holds [default: until it is ended]
         #[arg(long = "for", value_name = "SECONDS")]
         for_s: Option<u64>,
+    },
+    /// Show the messages that users have reported, newest first
+    Reports {
+        /// Name of a room [default: all rooms]
+        #[arg(long)]
+        room: Option<String>,
+        /// Number of reports
+        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+        limit: usize,
+    },
+    /// Close a report
+    CloseReport {
+        /// Name of the room
+        room: String,
+        /// Number of the report, as reports lists it
+        number: u64,
     },
     /// Show what moderators, owners and the operator have done, newest first
     Audit {
@@ -248,6 +273,11 @@ fn level(text: &str) -> Result<Level, &'static str> {
         "warning" => Ok(Level::Warning),
         _ => Err("expected info or warning"),
     }
+}
+
+fn visibility(text: &str) -> Result<Visibility, &'static str> {
+    let found = Visibility::ALL.into_iter().find(|visibility| visibility.name() == text);
+    found.ok_or("expected public, unlisted or private")
 }
 
 fn join(text: &str) -> Result<Join, &'static str> {

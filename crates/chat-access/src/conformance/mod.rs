@@ -14,7 +14,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod helpers;
+mod invitations;
 mod moderation;
+mod reports;
 mod roles;
 
 use std::any::Any;
@@ -23,7 +25,9 @@ use std::sync::Arc;
 
 use crate::AccessStore;
 
+pub use invitations::*;
 pub use moderation::*;
+pub use reports::*;
 pub use roles::*;
 
 /// A store to be tested.
@@ -70,6 +74,16 @@ macro_rules! __with_access_tests {
             a_banned_moderator_does_nothing
             restrictions_are_listed_in_pages
             a_warning_stays_until_it_is_acknowledged
+            an_invitation_is_accepted_once
+            an_invitation_ends
+            a_banned_user_is_not_invited
+            a_link_is_used_by_as_many_as_it_says
+            links_end
+            two_users_have_one_direct_room
+            rooms_are_listed_by_their_users
+            a_message_is_reported_once_by_each_user
+            a_report_is_closed_once
+            reports_have_a_limit
             the_audit_log_has_every_act
             a_working_store_passes_its_check
         }

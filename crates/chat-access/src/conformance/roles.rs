@@ -15,7 +15,10 @@ pub async fn a_room_has_one_registration(access: Access) {
     let (store, lobby) = (&*access.store, room("lobby"));
     let (ana, bob) = (account("ana"), account("bob"));
     let record = act(store, &lobby, &ana, ActKind::Register, &ana).await.unwrap().unwrap();
-    assert_eq!((record.number, record.by.unwrap().id, record.target.id), (1, ana.id.clone(), ana.id.clone()));
+    assert_eq!(
+        (record.number, record.by.unwrap().id, record.target.unwrap().id),
+        (1, ana.id.clone(), ana.id.clone())
+    );
     assert_eq!(role(store, &lobby, &ana).await, Some(RoomRole::Owner));
     assert_eq!(act(store, &lobby, &bob, ActKind::Register, &bob).await, Err(Refused::HasOwner));
     assert_eq!(act(store, &room("x"), &ana, ActKind::Register, &bob).await, Err(Refused::RankTooLow));

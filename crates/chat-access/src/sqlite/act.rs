@@ -4,19 +4,18 @@ use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId};
 use diesel::dsl::max;
 use diesel::prelude::*;
 
-use super::Done;
 use super::schema::{
     RecordRow, audit_log, restrictions, room, room_roles, scope_text, signed, unsigned, warnings,
 };
-use crate::audit::{AuditRecord, Named};
+use super::{Done, invite};
+use crate::audit::{AuditRecord, Named, NewRecord};
 use crate::rules::{Until, holds};
 use crate::store::{MAX_RESTRICTIONS, MAX_ROLES, RestrictionKind};
 use crate::{ActContext, ActKind, NewAct, Refused, authorize};
 
 pub(super) fn act(connection: &mut SqliteConnection, act: NewAct) -> Done<Option<AuditRecord>> {
     authorize(&act, context(connection, &act)?)?;
-    let newest: Option<i64> = audit_log::table.select(max(audit_log::number)).first(connection)?;
-    let number = newest.unwrap_or_default() + 1;
+    let number = next_number(connection)?;
     if !apply(connection, &act, number)? {
         return Ok(None);
     }
@@ -27,15 +26,28 @@ pub(super) fn act(connection: &mut SqliteConnection, act: NewAct) -> Done<Option
         scope: act.scope,
         by,
         kind: act.kind,
-        target: Named::new(act.target.id, act.target.username),
+        target: Some(Named::new(act.target.id.clone(), act.target.username)),
         reason: act.reason,
     };
     diesel::insert_into(audit_log::table).values(RecordRow::new(&record)).execute(connection)?;
     if let ActKind::Moderate(Moderation::Warn, _) = act.kind {
-        let warning = (warnings::record.eq(number), warnings::user.eq(record.target.id.as_str()));
+        let warning = (warnings::record.eq(number), warnings::user.eq(act.target.id.as_str()));
         diesel::insert_into(warnings::table).values(warning).execute(connection)?;
     }
     Ok(Some(record))
+}
+
+/// The number of the next record.
+fn next_number(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    let newest: Option<i64> = audit_log::table.select(max(audit_log::number)).first(connection)?;
+    Ok(newest.unwrap_or_default() + 1)
+}
+
+/// Writes a record of something that is done elsewhere.
+pub(super) fn record(connection: &mut SqliteConnection, record: NewRecord) -> Done<AuditRecord> {
+    let record = record.numbered(unsigned(next_number(connection)?));
+    diesel::insert_into(audit_log::table).values(RecordRow::new(&record)).execute(connection)?;
+    Ok(record)
 }
 
 fn context(connection: &mut SqliteConnection, act: &NewAct) -> Done<ActContext> {
@@ -53,7 +65,9 @@ fn context(connection: &mut SqliteConnection, act: &NewAct) -> Done<ActContext> 
         None => (None, false),
     };
     let target = role(connection, scope, &act.target.id)?;
-    Ok(ActContext { doer, target, owners: usize::try_from(owners).unwrap_or_default(), doer_is_banned })
+    let is_invited = invite::is_invited(connection, scope, act)?;
+    let owners = usize::try_from(owners).unwrap_or_default();
+    Ok(ActContext { doer, target, owners, doer_is_banned, is_invited })
 }
 
 fn role(connection: &mut SqliteConnection, scope: &str, user: &UserId) -> QueryResult<Option<RoomRole>> {
@@ -85,6 +99,7 @@ fn apply(connection: &mut SqliteConnection, act: &NewAct, number: i64) -> Done<b
         ActKind::Register => set_role(connection, act, Some(RoomRole::Owner)),
         ActKind::SetRole(role) => set_role(connection, act, role),
         ActKind::Moderate(Moderation::Ban, until) => {
+            invite::end(connection, act)?;
             restrict(connection, act, RestrictionKind::Ban, until, number)
         }
         ActKind::Moderate(Moderation::Mute, until) => {
@@ -93,7 +108,32 @@ fn apply(connection: &mut SqliteConnection, act: &NewAct, number: i64) -> Done<b
         ActKind::Moderate(Moderation::Unban, _) => lift(connection, act, RestrictionKind::Ban),
         ActKind::Moderate(Moderation::Unmute, _) => lift(connection, act, RestrictionKind::Mute),
         ActKind::Moderate(..) => Ok(true),
+        ActKind::Invite(until) => invite::invite(connection, act, until),
+        ActKind::Accept => {
+            invite::end(connection, act)?;
+            join(connection, act)
+        }
+        ActKind::EndInvitation => Ok(invite::end(connection, act)?),
+        ActKind::InviteLink(until) => invite::add_link(connection, act, until),
+        ActKind::UseLink => {
+            let joins = join(connection, act)?;
+            if joins {
+                invite::use_link(connection, act)?;
+                invite::end(connection, act)?;
+            }
+            Ok(joins)
+        }
+        ActKind::EndLinks => Ok(invite::end_links(connection, act)?),
+        ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => Ok(false),
     }
+}
+
+/// Makes the target a member, unless it has a role.
+fn join(connection: &mut SqliteConnection, act: &NewAct) -> Done<bool> {
+    if role(connection, scope_text(&act.scope), &act.target.id)?.is_some() {
+        return Ok(false);
+    }
+    set_role(connection, act, Some(RoomRole::Member))
 }
 
 fn set_role(connection: &mut SqliteConnection, act: &NewAct, new: Option<RoomRole>) -> Done<bool> {
@@ -185,5 +225,6 @@ pub(super) fn forget(connection: &mut SqliteConnection, user: &UserId) -> Done<V
     let of_user = room_roles::table.filter(room_roles::user.eq(user.as_str()));
     let rooms: Vec<String> = of_user.select(room_roles::room).order(room_roles::room).load(connection)?;
     diesel::delete(of_user).execute(connection)?;
+    invite::forget(connection, user)?;
     Ok(rooms.iter().map(|name| room(name)).collect::<Result<_, _>>()?)
 }

@@ -4,16 +4,18 @@
 //! an act and its record.
 
 mod act;
+mod invite;
 mod read;
+mod report;
 mod schema;
 
 use chat_db::{Database, SyncMode};
-use chat_protocol::{RoomName, UserId};
+use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::audit::{AuditRecord, Warning};
-use crate::store::{AccessStore, AuditQuery, Restriction, RoleEntry};
+use crate::audit::{AuditRecord, Named, NewRecord, Warning};
+use crate::store::{AccessStore, AuditQuery, Invitation, NewReport, Report, Restriction, RoleEntry};
 use crate::{AccessError, ActError, NewAct, Refused, Rules, Scope};
 
 /// Roles, bans, mutes, warnings and the audit log in a database file. The file refuses changes of
@@ -122,6 +124,61 @@ impl AccessStore for SqliteAccess {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RoleEntry>, AccessError>> {
         self.read(move |connection| read::roles(connection, &room, after.as_ref(), limit))
+    }
+
+    fn rooms_of(&self, users: Vec<UserId>) -> BoxFuture<'_, Result<Vec<(RoomName, RoomRole)>, AccessError>> {
+        self.read(move |connection| read::rooms_of(connection, &users))
+    }
+
+    fn invitations(
+        &self,
+        users: Vec<UserId>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Invitation>, AccessError>> {
+        self.read(move |connection| invite::invitations(connection, &users, now))
+    }
+
+    fn link(&self, hash: [u8; 32], now: Timestamp) -> BoxFuture<'_, Result<Option<RoomName>, AccessError>> {
+        self.read(move |connection| invite::link(connection, &hash, now))
+    }
+
+    fn direct(&self, users: [UserId; 2]) -> BoxFuture<'_, Result<Option<RoomName>, AccessError>> {
+        self.read(move |connection| invite::direct(connection, users))
+    }
+
+    fn make_direct(&self, users: [Named; 2], room: RoomName) -> BoxFuture<'_, Result<RoomName, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| invite::make_direct(connection, users, room);
+        let written = self.write(SyncMode::Full, work);
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn report(&self, report: NewReport) -> BoxFuture<'_, Result<u64, ActError>> {
+        self.write(SyncMode::Full, move |connection| report::report(connection, &report))
+    }
+
+    fn reports(
+        &self,
+        room: Option<RoomName>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Report>, AccessError>> {
+        self.read(move |connection| report::reports(connection, room.as_ref(), before, limit))
+    }
+
+    fn close_report(
+        &self,
+        room: RoomName,
+        number: u64,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| report::close(connection, room, number, by);
+        let written = self.write(SyncMode::Full, work);
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn record(&self, record: NewRecord) -> BoxFuture<'_, Result<AuditRecord, AccessError>> {
+        let written = self.write(SyncMode::Full, move |connection| act::record(connection, record));
+        async move { written.await.map_err(store_error) }.boxed()
     }
 
     fn restrictions(

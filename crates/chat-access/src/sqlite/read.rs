@@ -1,11 +1,12 @@
 //! Reads rules, lists and the audit log.
 
-use chat_protocol::{RoomName, Timestamp, UserId};
+use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
 use diesel::prelude::*;
 
 use super::Done;
 use super::schema::{
-    RecordRow, RestrictionRow, RoleRow, audit_log, restrictions, room_roles, scope_text, signed, warnings,
+    RecordRow, RestrictionRow, RoleRow, audit_log, parsed, restrictions, room, room_roles, scope_text,
+    signed, warnings,
 };
 use crate::audit::{AuditRecord, Warning};
 use crate::store::{AuditQuery, MAX_PAGE, Restriction, RestrictionKind, RoleEntry};
@@ -53,6 +54,27 @@ pub(super) fn roles(
         .select(RoleRow::as_select())
         .load(connection)?;
     Ok(rows.iter().map(RoleRow::entry).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn rooms_of(
+    connection: &mut SqliteConnection,
+    users: &[UserId],
+) -> Done<Vec<(RoomName, RoomRole)>> {
+    let rows: Vec<(String, String)> = room_roles::table
+        .filter(room_roles::user.eq_any(users.iter().map(UserId::as_str)))
+        .order(room_roles::room)
+        .select((room_roles::room, room_roles::role))
+        .load(connection)?;
+    let mut rooms: Vec<(RoomName, RoomRole)> = Vec::with_capacity(rows.len());
+    for (name, role) in rows {
+        let (name, role) = (room(&name)?, parsed::<RoomRole>("role", &role)?);
+        match rooms.last_mut() {
+            // by two ids of the same user
+            Some((last, highest)) if *last == name => *highest = role.max(*highest),
+            _ => rooms.push((name, role)),
+        }
+    }
+    Ok(rooms)
 }
 
 pub(super) fn restrictions(

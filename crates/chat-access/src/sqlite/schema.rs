@@ -6,8 +6,8 @@ use std::str::FromStr;
 use chat_protocol::{RoomName, Timestamp, UserId};
 use diesel::prelude::*;
 
-use crate::audit::{AuditRecord, Named};
-use crate::store::{Restriction, RestrictionKind, RoleEntry};
+use crate::audit::{ActParts, AuditRecord, Named};
+use crate::store::{Invitation, NewReport, Report, Restriction, RestrictionKind, RoleEntry};
 use crate::{AccessError, AccessErrorKind, ActKind, Scope};
 
 diesel::table! {
@@ -40,8 +40,52 @@ diesel::table! {
         act -> Text,
         role -> Nullable<Text>,
         until -> Nullable<BigInt>,
+        message -> Nullable<BigInt>,
+        user -> Nullable<Text>,
+        username -> Nullable<Text>,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    invitations (room, user) {
+        room -> Text,
         user -> Text,
         username -> Text,
+        by_user -> Nullable<Text>,
+        by_username -> Nullable<Text>,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    invite_links (hash) {
+        hash -> Binary,
+        room -> Text,
+        uses -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    direct_rooms (first, second) {
+        first -> Text,
+        second -> Text,
+        room -> Text,
+    }
+}
+
+diesel::table! {
+    reports (number) {
+        number -> BigInt,
+        at -> BigInt,
+        room -> Text,
+        by_user -> Text,
+        by_username -> Text,
+        target -> BigInt,
+        user -> Text,
+        username -> Text,
+        body -> Text,
         reason -> Nullable<Text>,
     }
 }
@@ -76,7 +120,14 @@ fn named(id: &str, username: &str) -> Result<Named, AccessError> {
     Ok(Named::new(parsed("user", id)?, parsed("username", username)?))
 }
 
-fn parsed<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T, AccessError> {
+fn named_or_none(id: &Option<String>, username: &Option<String>) -> Result<Option<Named>, AccessError> {
+    match (id, username) {
+        (Some(id), Some(username)) => named(id, username).map(Some),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn parsed<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T, AccessError> {
     text.parse().map_err(|error| damaged(&format!("{column} {text:?}"), &error))
 }
 
@@ -138,14 +189,16 @@ pub(super) struct RecordRow {
     act: String,
     role: Option<String>,
     until: Option<i64>,
-    user: String,
-    username: String,
+    message: Option<i64>,
+    user: Option<String>,
+    username: Option<String>,
     reason: Option<String>,
 }
 
 impl RecordRow {
     pub(super) fn new(record: &AuditRecord) -> Self {
-        let (role, until) = record.kind.parts();
+        let ActParts { role, until, number } = record.kind.parts();
+        let target = record.target.as_ref();
         Self {
             number: signed(record.number),
             at: record.at.as_millis(),
@@ -155,28 +208,87 @@ impl RecordRow {
             act: record.kind.as_str().to_owned(),
             role: role.map(|role| role.as_str().to_owned()),
             until: until.map(Timestamp::as_millis),
-            user: record.target.id.as_str().to_owned(),
-            username: record.target.username.as_str().to_owned(),
+            message: number.map(signed),
+            user: target.map(|target| target.id.as_str().to_owned()),
+            username: target.map(|target| target.username.as_str().to_owned()),
             reason: record.reason.as_ref().map(|reason| reason.as_str().to_owned()),
         }
     }
 
     pub(super) fn record(&self) -> Result<AuditRecord, AccessError> {
         let role = self.role.as_deref().map(|role| parsed("role", role)).transpose()?;
-        let kind = ActKind::parse(&self.act, role, self.until.map(Timestamp::from_millis));
-        let by = match (&self.by_user, &self.by_username) {
-            (Some(id), Some(username)) => Some(named(id, username)?),
-            _ => None,
-        };
+        let (until, number) = (self.until.map(Timestamp::from_millis), self.message.map(unsigned));
+        let kind = ActKind::parse(&self.act, ActParts { role, until, number });
         Ok(AuditRecord {
             number: unsigned(self.number),
             at: Timestamp::from_millis(self.at),
             scope: scope(&self.room)?,
-            by,
+            by: named_or_none(&self.by_user, &self.by_username)?,
             kind: kind.ok_or_else(|| damaged("the act of an audit record", &self.act))?,
-            target: named(&self.user, &self.username)?,
+            target: named_or_none(&self.user, &self.username)?,
             reason: self.reason.as_deref().map(|reason| parsed("reason", reason)).transpose()?,
         })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = invitations, check_for_backend(diesel::sqlite::Sqlite))]
+pub(super) struct InvitationRow {
+    room: String,
+    user: String,
+    username: String,
+    by_user: Option<String>,
+    by_username: Option<String>,
+    expires_at: i64,
+}
+
+impl InvitationRow {
+    pub(super) fn new(invitation: &Invitation) -> Self {
+        let Invitation { room, user, by, expires_at } = invitation;
+        Self {
+            room: room.as_str().to_owned(),
+            user: user.id.as_str().to_owned(),
+            username: user.username.as_str().to_owned(),
+            by_user: by.as_ref().map(|by| by.id.as_str().to_owned()),
+            by_username: by.as_ref().map(|by| by.username.as_str().to_owned()),
+            expires_at: expires_at.as_millis(),
+        }
+    }
+
+    pub(super) fn invitation(&self) -> Result<Invitation, AccessError> {
+        let by = named_or_none(&self.by_user, &self.by_username)?;
+        let user = named(&self.user, &self.username)?;
+        Ok(Invitation::new(room(&self.room)?, user, by, Timestamp::from_millis(self.expires_at)))
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = reports, check_for_backend(diesel::sqlite::Sqlite))]
+pub(super) struct ReportRow {
+    number: i64,
+    at: i64,
+    room: String,
+    by_user: String,
+    by_username: String,
+    target: i64,
+    user: String,
+    username: String,
+    body: String,
+    reason: Option<String>,
+}
+
+impl ReportRow {
+    pub(super) fn report(self) -> Result<Report, AccessError> {
+        let report = NewReport {
+            room: room(&self.room)?,
+            by: named(&self.by_user, &self.by_username)?,
+            target: unsigned(self.target),
+            author: named(&self.user, &self.username)?,
+            body: self.body.into(),
+            reason: self.reason.as_deref().map(|reason| parsed("reason", reason)).transpose()?,
+            at: Timestamp::from_millis(self.at),
+        };
+        Ok(Report { number: unsigned(self.number), report })
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_access::{ActKind, AuditQuery, Scope};
+use chat_access::{ActKind, ActParts, AuditQuery, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -36,16 +36,21 @@ pub struct AuditRecord {
     /// Who did it. Absent: who runs the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Named>,
-    /// What was done: register, set_role, kick, ban, unban, mute, unmute or warn.
+    /// What was done: register, set_role, configure, kick, ban, unban, mute, unmute, warn, delete,
+    /// invite, accept, end_invitation, invite_link, use_link, end_links, enter or close_report.
     pub act: String,
     /// The role that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Until when a ban or a mute holds. Absent: until it is ended.
+    /// Until when a ban, a mute, an invitation or a link holds. Absent: until it is ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// To whom.
-    pub target: Named,
+    /// To whom. Absent: it concerns the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Named>,
+    /// The number of the message that was deleted, or of the report that was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<u64>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -68,10 +73,8 @@ impl From<&chat_access::Named> for Named {
 
 impl From<&chat_access::AuditRecord> for AuditRecord {
     fn from(record: &chat_access::AuditRecord) -> Self {
-        let (role, until) = match record.kind {
-            ActKind::Register => (None, None),
-            kind => kind.parts(),
-        };
+        let ActParts { role, until, number } = record.kind.parts();
+        let role = role.filter(|_| matches!(record.kind, ActKind::SetRole(_)));
         Self {
             number: record.number,
             at: record.at.to_string(),
@@ -80,7 +83,8 @@ impl From<&chat_access::AuditRecord> for AuditRecord {
             act: record.kind.as_str().to_owned(),
             role: role.map(|role| role.to_string()),
             until: until.map(|until| until.to_string()),
-            target: Named::from(&record.target),
+            target: record.target.as_ref().map(Named::from),
+            message: number,
             reason: record.reason.as_ref().map(ToString::to_string),
         }
     }

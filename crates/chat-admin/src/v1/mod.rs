@@ -9,6 +9,8 @@ mod error;
 mod invites;
 mod moderation;
 #[expect(unused_qualifications, reason = "the macro writes them")]
+mod reports;
+#[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
 mod settings;
@@ -29,9 +31,10 @@ pub use audit::{Audit, AuditRecord, Named};
 pub use error::Problem;
 pub use invites::{CreatedInvite, Invite, InviteRequest, Invites};
 pub use moderation::{Done, ModerationRequest, Restriction, RoleChange, RoleEntry, Rules};
+pub use reports::{Report, Reports};
 pub use rooms::{Level, Member, Members, Notice, NoticeSent, Room, RoomClosed, Rooms};
 pub use sessions::{ClassicClient, Session, Sessions};
-pub use settings::{Join, MentionRoom, Post, Settings, SettingsChange};
+pub use settings::{Join, MentionRoom, Post, Settings, SettingsChange, Visibility};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
 pub use users::messages::{ErasedMessages, Message, Messages};
@@ -46,6 +49,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/audit", get(audit::list))
         .route("/invites", get(invites::list).post(invites::create))
         .route("/invites/{invite}", delete(invites::remove))
+        .route("/reports", get(reports::list))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", delete(rooms::close))
         .route("/rooms/{room}/members", get(rooms::members))
@@ -55,6 +59,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/rooms/{room}/rules", get(moderation::show))
         .route("/rooms/{room}/roles/{user}", put(moderation::set_role))
         .route("/rooms/{room}/moderation", post(moderation::moderate))
+        .route("/rooms/{room}/reports/{number}", delete(reports::close))
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
@@ -84,6 +89,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         moderation::show,
         moderation::set_role,
         moderation::moderate,
+        reports::list,
+        reports::close,
         rooms::list,
         rooms::close,
         rooms::members,

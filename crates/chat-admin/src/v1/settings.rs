@@ -1,5 +1,8 @@
 //! The settings of rooms.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -7,12 +10,20 @@ use chat_protocol::{MayJoin, MayPost, RoomName, RoomSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::error::{ApiError, PathParams, Problem, bad_request, body, parse, unavailable};
+use super::error::{ApiError, PathParams, Problem, bad_request, body, conflict, parse, unavailable};
 use crate::Admin;
 
 /// The settings of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settings {
+    /// What the room is called. Absent: by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the room is about, in Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Who can find the room.
+    pub visibility: Visibility,
     /// Who may join.
     pub join: Join,
     /// Who may post.
@@ -24,9 +35,18 @@ pub struct Settings {
 }
 
 /// A change of the settings of a room. What is absent stays as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
+    /// What the room is called; at most 80 characters. An empty text removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the room is about, in Markdown; at most 500 characters. An empty text removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Who can find the room: public, unlisted or private. A room without a name is always private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
     /// Who may join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
@@ -39,6 +59,21 @@ pub struct SettingsChange {
     /// Who may address everyone with `@room`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mention_room: Option<MentionRoom>,
+}
+
+/// Who can find a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Visibility {
+    /// Everyone: the room is in the directory.
+    Public,
+    /// Users who know its name.
+    Unlisted,
+    /// Users who have a role in the room. Nobody else may join.
+    Private,
+    /// The two users of a direct room, whose settings cannot be changed.
+    Direct,
 }
 
 /// Who may join a room. Moderators and admins of the server always may.
@@ -78,6 +113,21 @@ pub enum MentionRoom {
     Moderators,
     /// Everyone who may post.
     Everyone,
+}
+
+impl Visibility {
+    /// The values that a room can be given.
+    pub const ALL: [Self; 3] = [Self::Public, Self::Unlisted, Self::Private];
+
+    /// The name of the value in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Private => "private",
+            Self::Direct => "direct",
+        }
+    }
 }
 
 impl Join {
@@ -143,11 +193,47 @@ fn shown(settings: &RoomSettings) -> Result<Json<Settings>, ApiError> {
         chat_protocol::MentionRoom::Everyone => MentionRoom::Everyone,
         _ => return Err(newer()),
     };
-    Ok(Json(Settings { join, post, slow_mode_s: settings.slow_mode_s, mention_room }))
+    let visibility = match settings.visibility {
+        chat_protocol::Visibility::Public => Visibility::Public,
+        chat_protocol::Visibility::Unlisted => Visibility::Unlisted,
+        chat_protocol::Visibility::Private => Visibility::Private,
+        chat_protocol::Visibility::Direct => Visibility::Direct,
+        _ => return Err(newer()),
+    };
+    Ok(Json(Settings {
+        title: settings.title.as_ref().map(ToString::to_string),
+        topic: settings.topic.as_ref().map(ToString::to_string),
+        visibility,
+        join,
+        post,
+        slow_mode_s: settings.slow_mode_s,
+        mention_room,
+    }))
 }
 
 impl SettingsChange {
-    fn apply(self, mut settings: RoomSettings) -> RoomSettings {
+    /// The settings of a room with this change.
+    fn apply(self, room: &RoomName, mut settings: RoomSettings) -> Result<RoomSettings, ApiError> {
+        if settings.visibility == chat_protocol::Visibility::Direct {
+            return Err(conflict("the settings of a direct room cannot be changed"));
+        }
+        if let Some(title) = self.title {
+            settings.title = text("title", &title)?;
+        }
+        if let Some(topic) = self.topic {
+            settings.topic = text("topic", &topic)?;
+        }
+        if let Some(visibility) = self.visibility {
+            settings.visibility = match visibility {
+                Visibility::Private => chat_protocol::Visibility::Private,
+                _ if room.is_address() => {
+                    return Err(bad_request("a room without a name is always private"));
+                }
+                Visibility::Public => chat_protocol::Visibility::Public,
+                Visibility::Unlisted => chat_protocol::Visibility::Unlisted,
+                Visibility::Direct => return Err(bad_request("no room can be made a direct room")),
+            };
+        }
         if let Some(join) = self.join {
             settings.join = match join {
                 Join::Everyone => MayJoin::Everyone,
@@ -172,8 +258,16 @@ impl SettingsChange {
                 MentionRoom::Everyone => chat_protocol::MentionRoom::Everyone,
             };
         }
-        settings
+        Ok(settings)
     }
+}
+
+/// A text that an empty one removes.
+fn text<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<Option<T>, ApiError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| bad_request(format!("{name} is invalid: {error}")))
 }
 
 /// Show the settings of a room. A room that nobody has configured has the default settings.
@@ -191,6 +285,7 @@ pub(super) async fn show(
 #[utoipa::path(patch, path = "/v1/rooms/{room}/settings", operation_id = "configure_room", params(("room" = String, Path)),
     request_body = SettingsChange,
     responses((status = 200, body = Settings), (status = 400, body = Problem),
+        (status = 409, body = Problem, description = "it is a direct room"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn change(
     State(admin): State<Admin>,
@@ -204,14 +299,11 @@ pub(super) async fn change(
     }
     let room: RoomName = parse(&room)?;
     let engine = admin.control.engine();
-    let configuring = async {
-        let before = engine.settings(&room).await?;
-        let settings = change.apply(RoomSettings::clone(&before));
-        engine.configure(&room, settings.clone()).await?;
-        Ok(settings)
-    };
-    let settings = configuring.await.map_err(|error: chat_history::HistoryError| unavailable(&error))?;
+    let before = engine.settings(&room).await.map_err(|error| unavailable(&error))?;
+    let settings = change.apply(&room, RoomSettings::clone(&before))?;
+    engine.configure(&room, settings.clone()).await.map_err(|error| unavailable(&error))?;
     let settings = shown(&settings)?;
-    tracing::info!(%room, join = settings.join.name(), post = settings.post.name(), "room configured by an admin");
+    let (visibility, join, post) = (settings.visibility.name(), settings.join.name(), settings.post.name());
+    tracing::info!(%room, visibility, join, post, "room configured by an admin");
     Ok(settings)
 }

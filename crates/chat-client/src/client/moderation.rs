@@ -1,7 +1,9 @@
 //! The commands of owners and moderators.
 
-use chat_protocol::v2::{Command, Roles, RolesPage, SetRole};
-use chat_protocol::{RoomName, RoomRole, UserId};
+use chat_protocol::v2::{
+    Audit, AuditPage, Command, Report, Reports, ReportsPage, Roles, RolesPage, ServerFrame, SetRole,
+};
+use chat_protocol::{Reason, RoomName, RoomRole, UserId};
 
 use super::Client;
 use crate::command::Request;
@@ -23,8 +25,8 @@ impl Client {
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use chat_client::{MayJoin, SettingsChange};
     ///
-    /// client.create_room(&"team".parse()?,
-    /// SettingsChange::default().join(MayJoin::Members)).await?;
+    /// let settings = SettingsChange::default().join(MayJoin::Members);
+    /// client.create_room(&"team".parse()?, settings).await?;
     /// # Ok(()) }
     /// ```
     pub async fn create_room(
@@ -32,7 +34,7 @@ impl Client {
         room: &RoomName,
         settings: SettingsChange,
     ) -> Result<Option<u64>, CommandError> {
-        let command = Command::CreateRoom(settings.into_create(room.clone()));
+        let command = Command::CreateRoom(settings.into_create(Some(room.clone())));
         self.call(move |responder| Request::Change { command, responder }).await
     }
 
@@ -49,8 +51,8 @@ impl Client {
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use chat_client::{MayPost, SettingsChange};
     ///
-    /// client.configure_room(&"lobby".parse()?,
-    /// SettingsChange::default().post(MayPost::Members)).await?;
+    /// let change = SettingsChange::default().post(MayPost::Members);
+    /// client.configure_room(&"lobby".parse()?, change).await?;
     /// # Ok(()) }
     /// ```
     pub async fn configure_room(
@@ -66,8 +68,9 @@ impl Client {
     ///
     /// Not cancel-safe: if the future is dropped before it resolves, the role may still be changed.
     ///
-    /// # Errors Those of [`history`](Self::history). The server refuses what the user may not do, a
-    /// user that it does not know, guests, and to take the role of the only owner.
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses what the user may not do, a user who
+    /// is neither in the room nor has a role there, guests, and to take the role of the only owner.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -100,8 +103,8 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub async fn roles(&self, room: &RoomName, after: Option<UserId>) -> Result<RolesPage, CommandError> {
-        let query = Roles { room: room.clone(), after, limit: None };
-        self.call(move |responder| Request::Roles { query, responder }).await
+        let command = Command::Roles(Roles { room: room.clone(), after, limit: None });
+        self.ask(command, |frame| if let ServerFrame::Roles(page) = frame { Some(page) } else { None }).await
     }
 
     /// Removes, bans, mutes or warns a user, or ends a ban or a mute, in a room that the client has
@@ -123,5 +126,83 @@ impl Client {
     pub async fn moderate(&self, room: &RoomName, act: Act) -> Result<(), CommandError> {
         let command = Command::Moderate(act.into_frame(room.clone()));
         self.call(move |responder| Request::Act { command, responder }).await
+    }
+
+    /// Shows the moderators of a room a message. They get a copy, which stays when the message is
+    /// deleted.
+    ///
+    /// Not cancel-safe, but safe to repeat.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses a message that does not exist.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.report(&"lobby".parse()?, 41, Some("spam".parse()?)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn report(
+        &self,
+        room: &RoomName,
+        seq: u64,
+        reason: Option<Reason>,
+    ) -> Result<(), CommandError> {
+        let command = Command::Report(Report { room: room.clone(), target: seq, reason });
+        self.call(move |responder| Request::Act { command, responder }).await
+    }
+
+    /// Reads the open reports in a room, the newest first, with a smaller number than `before`. A
+    /// page has up to 50. Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// for report in client.reports(&"lobby".parse()?, None).await?.reports {
+    ///     println!("{}: {}", report.from, report.body);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn reports(&self, room: &RoomName, before: Option<u64>) -> Result<ReportsPage, CommandError> {
+        let command = Command::Reports(Reports { room: room.clone(), before, limit: None });
+        self.ask(command, |frame| if let ServerFrame::Reports(page) = frame { Some(page) } else { None })
+            .await
+    }
+
+    /// Closes a report.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the report may still be closed.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators, and a
+    /// report that is not open.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.close_report(&"lobby".parse()?, 7).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn close_report(&self, room: &RoomName, number: u64) -> Result<(), CommandError> {
+        let command = Command::CloseReport { room: room.clone(), number };
+        self.call(move |responder| Request::Act { command, responder }).await
+    }
+
+    /// Reads what moderators and owners have done in a room, the newest first, with a smaller
+    /// number than `before`. A page has up to 50 records. Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// for record in client.audit(&"lobby".parse()?, None).await?.records {
+    ///     println!("{} {}", record.at, record.act);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn audit(&self, room: &RoomName, before: Option<u64>) -> Result<AuditPage, CommandError> {
+        let command = Command::Audit(Audit { room: room.clone(), before, limit: None });
+        self.ask(command, |frame| if let ServerFrame::Audit(page) = frame { Some(page) } else { None }).await
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Found, HistoryPage, MembersPage, Read, RolesPage, RoomListEntry};
-use chat_protocol::{MessageId, RoomName};
+use chat_protocol::v2::{self, Found, HistoryPage, MembersPage, Read, RoomListEntry};
+use chat_protocol::{InviteCode, MessageId, RoomName};
 
 use super::reply::Responder;
 use crate::model::{Ack, Draft, Joined};
@@ -14,6 +14,7 @@ use crate::model::{Ack, Draft, Joined};
 pub(crate) enum Request {
     Join {
         room: RoomName,
+        invite: Option<InviteCode>,
         history: u64,
         responder: Responder<Arc<Joined>>,
     },
@@ -49,9 +50,10 @@ pub(crate) enum Request {
         command: v2::Command,
         responder: Responder<()>,
     },
-    Roles {
-        query: v2::Roles,
-        responder: Responder<RolesPage>,
+    /// A command whose answer is a frame of its own.
+    Ask {
+        command: v2::Command,
+        responder: Responder<Box<v2::ServerFrame>>,
     },
     Keep {
         change: v2::Keep,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence,
+    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, Invited, LeftReason, MemberInfo, Notice, Presence,
     ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing, StoredMessage,
     Typing, User, Warned, WelcomeLimits,
 };
@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// A moderator has warned the user. A program should show this until the user has seen it.
     Warned(Warned),
+    /// The user is invited into a room. [Joining](crate::Client::join) it accepts the invitation.
+    Invited(Invited),
     /// A page of the history. [`Client::history`](crate::Client::history) returns the same value;
     /// the event marks its position in the room's stream: the page contains the effects of all
     /// events before it, and may contain those of events after it.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use chat_protocol::v2::{ConfigureRoom, CreateRoom, Moderate};
-use chat_protocol::{MayJoin, MayPost, MentionRoom, Moderation, Reason, RoomName, UserId};
+use chat_protocol::v2::{ConfigureRoom, CreateRoom, Moderate, Removable};
+use chat_protocol::{
+    MayJoin, MayPost, MentionRoom, Moderation, Reason, RoomName, RoomTitle, Topic, UserId, Visibility,
+};
 
 /// Changes of the settings of a room. Those that are not set stay as they are.
 ///
@@ -16,6 +18,9 @@ use chat_protocol::{MayJoin, MayPost, MentionRoom, Moderation, Reason, RoomName,
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettingsChange {
+    title: Option<Removable<RoomTitle>>,
+    topic: Option<Removable<Topic>>,
+    visibility: Option<Visibility>,
     join: Option<MayJoin>,
     post: Option<MayPost>,
     slow_mode_s: Option<u32>,
@@ -23,6 +28,27 @@ pub struct SettingsChange {
 }
 
 impl SettingsChange {
+    /// Sets what the room is called; with `None`, by its name.
+    #[must_use]
+    pub fn title(mut self, title: Option<RoomTitle>) -> Self {
+        self.title = Some(Removable(title));
+        self
+    }
+
+    /// Sets what the room is about, in Markdown.
+    #[must_use]
+    pub fn topic(mut self, topic: Option<Topic>) -> Self {
+        self.topic = Some(Removable(topic));
+        self
+    }
+
+    /// Sets who can find the room.
+    #[must_use]
+    pub fn visibility(mut self, visibility: Visibility) -> Self {
+        self.visibility = Some(visibility);
+        self
+    }
+
     /// Sets who may join.
     #[must_use]
     pub fn join(mut self, join: MayJoin) -> Self {
@@ -51,14 +77,17 @@ impl SettingsChange {
         self
     }
 
-    pub(crate) fn into_create(self, room: RoomName) -> CreateRoom {
-        let Self { join, post, slow_mode_s, mention_room } = self;
-        CreateRoom { room, join, post, slow_mode_s: slow_mode_s.map(Into::into), mention_room }
+    pub(crate) fn into_create(self, room: Option<RoomName>) -> CreateRoom {
+        let Self { title, topic, visibility, join, post, slow_mode_s, mention_room } = self;
+        let (title, topic) = (title.and_then(|title| title.0), topic.and_then(|topic| topic.0));
+        let slow_mode_s = slow_mode_s.map(Into::into);
+        CreateRoom { room, title, topic, visibility, join, post, slow_mode_s, mention_room }
     }
 
     pub(crate) fn into_configure(self, room: RoomName) -> ConfigureRoom {
-        let Self { join, post, slow_mode_s, mention_room } = self;
-        ConfigureRoom { room, join, post, slow_mode_s: slow_mode_s.map(Into::into), mention_room }
+        let Self { title, topic, visibility, join, post, slow_mode_s, mention_room } = self;
+        let slow_mode_s = slow_mode_s.map(Into::into);
+        ConfigureRoom { room, title, topic, visibility, join, post, slow_mode_s, mention_room }
     }
 }
 
@@ -76,10 +105,10 @@ enum Target {
 ///
 /// use chat_client::{Act, Moderation};
 ///
-/// let user = "u_17".parse()?; let ban = Act::on(user,
-/// Moderation::Ban).lasting(Duration::from_secs(3_600)).reason("spam".parse()?); // the author of
-/// the message with this number let warning = Act::on_author(41, Moderation::Warn).reason("be
-/// nice".parse()?);
+/// let hour = Duration::from_secs(3_600);
+/// let ban = Act::on("u_17".parse()?, Moderation::Ban).lasting(hour).reason("spam".parse()?);
+/// // the author of the message with this number
+/// let warning = Act::on_author(41, Moderation::Warn).reason("be nice".parse()?);
 /// # let _ = (ban, warning);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,7 +1,7 @@
 //! The parameters of commands about a room.
 
 use chat_protocol::v2::{History, Keep, Members, Notify, Search};
-use chat_protocol::{RoomName, Username};
+use chat_protocol::{InviteCode, RoomName, Username};
 
 /// How to join a room.
 ///
@@ -16,6 +16,7 @@ use chat_protocol::{RoomName, Username};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JoinOptions {
     pub(crate) history: u64,
+    pub(crate) invite: Option<InviteCode>,
 }
 
 impl JoinOptions {
@@ -28,6 +29,18 @@ impl JoinOptions {
     /// ```
     pub fn history(mut self, messages: u64) -> Self {
         self.history = messages;
+        self
+    }
+
+    /// The code of an invite link, by which the user becomes a member of the room (default: none).
+    ///
+    /// ```
+    /// # use chat_client::JoinOptions;
+    /// let options = JoinOptions::default().invite("Zm9vYmFyYmF6cXV4cXV1eA".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn invite(mut self, code: InviteCode) -> Self {
+        self.invite = Some(code);
         self
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{ClientFrame, Command, ErrorCode, LeftReason};
-use chat_protocol::{MessageId, RoomName};
+use chat_protocol::{InviteCode, MessageId, RoomName};
 use tokio::time::Instant;
 
 use super::room::{Room, Stage};
@@ -15,7 +15,9 @@ impl Session {
     /// Takes a command: answers it at once, or queues a frame and waits for the server's answer.
     pub(crate) fn on_request(&mut self, request: Request, now: Instant) {
         match request {
-            Request::Join { room, history, responder } => self.join(&room, history, responder),
+            Request::Join { room, invite, history, responder } => {
+                self.join(&room, invite, history, responder);
+            }
             Request::Leave { room, responder } => self.leave(room, responder),
             Request::Send { room, message, id, responder } => self.send(room, message, id, responder),
             Request::Change { command, responder } => {
@@ -43,9 +45,9 @@ impl Session {
                     self.call(PendingCall::Act(responder), command);
                 }
             }
-            Request::Roles { query, responder } => {
+            Request::Ask { command, responder } => {
                 if let Some(responder) = self.if_connected(responder) {
-                    self.call(PendingCall::Roles(responder), Command::Roles(query));
+                    self.call(PendingCall::Ask(responder), command);
                 }
             }
             Request::Keep { change, responder } => {
@@ -82,7 +84,13 @@ impl Session {
         None
     }
 
-    fn join(&mut self, name: &RoomName, history: u64, responder: Responder<Arc<Joined>>) {
+    fn join(
+        &mut self,
+        name: &RoomName,
+        invite: Option<InviteCode>,
+        history: u64,
+        responder: Responder<Arc<Joined>>,
+    ) {
         if let Some(room) = self.rooms.get(name) {
             let why = if room.leaving.is_some() {
                 "the session is still leaving this room"
@@ -92,7 +100,7 @@ impl Session {
             responder.respond(Err(CommandError::refused(ErrorCode::AlreadyInRoom, why)));
             return;
         }
-        self.rooms.insert(name.clone(), Room::new(history, responder));
+        self.rooms.insert(name.clone(), Room::new(invite, history, responder));
         if self.is_connected() {
             self.request_join(name);
         }

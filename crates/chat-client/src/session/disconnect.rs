@@ -53,7 +53,7 @@ impl Session {
                 PendingCall::Members(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Search(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Act(responder) => responder.respond(Err(CommandError::Disconnected)),
-                PendingCall::Roles(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Ask(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Keep(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::MarkRead(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Ping(responder, _) => responder.respond(Err(CommandError::Disconnected)),

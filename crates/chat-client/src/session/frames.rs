@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Dropped, Error, ErrorCode, Kept, ServerFrame};
+use chat_protocol::v2::{
+    self, AuditPage, DirectRoom, DirectoryPage, Dropped, Error, ErrorCode, InviteLinkFrame, Kept,
+    ReportsPage, RolesPage, ServerFrame,
+};
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -98,10 +101,18 @@ impl Session {
                 Some((_, PendingCall::Act(responder))) => responder.respond(Ok(())),
                 other => self.unexpected(other, "done"),
             },
-            ServerFrame::Roles(mut page) => match self.take_pending(page.reference.take().as_ref()) {
-                Some((_, PendingCall::Roles(responder))) => responder.respond(Ok(page)),
-                other => self.unexpected(other, "roles"),
-            },
+            ServerFrame::Roles(RolesPage { ref reference, .. })
+            | ServerFrame::Reports(ReportsPage { ref reference, .. })
+            | ServerFrame::Audit(AuditPage { ref reference, .. })
+            | ServerFrame::InviteLink(InviteLinkFrame { ref reference, .. })
+            | ServerFrame::Directory(DirectoryPage { ref reference, .. })
+            | ServerFrame::Room(DirectRoom { ref reference, .. }) => {
+                match self.take_pending(reference.as_ref()) {
+                    Some((_, PendingCall::Ask(responder))) => responder.respond(Ok(Box::new(frame))),
+                    other => self.unexpected(other, "an answer"),
+                }
+            }
+            ServerFrame::Invited(invited) => self.events.push_back(Event::Invited(invited)),
             ServerFrame::Rooms(mut list) => {
                 self.list.append(&mut list.entries);
                 if !list.more {
@@ -206,7 +217,7 @@ impl Session {
             Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Search(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Act(responder)) => responder.respond(Err(refused())),
-            Some(PendingCall::Roles(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Ask(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Keep(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::MarkRead(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Ping(responder, _)) => responder.respond(Err(refused())),

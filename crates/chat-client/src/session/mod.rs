@@ -24,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RolesPage,
-    RoomListEntry, Welcome,
+    self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RoomListEntry,
+    ServerFrame, Welcome,
 };
 use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
@@ -48,7 +48,8 @@ enum PendingCall {
     Members(Responder<MembersPage>),
     Search(Responder<Found>),
     Act(Responder<()>),
-    Roles(Responder<RolesPage>),
+    /// A command whose answer is a frame of its own.
+    Ask(Responder<Box<ServerFrame>>),
     Keep(Responder<Option<RoomListEntry>>),
     MarkRead(Responder<Read>),
     /// With the time at which it was sent.
@@ -249,7 +250,8 @@ impl Session {
     fn request_join(&mut self, name: &RoomName) {
         let Some(room) = self.rooms.get_mut(name) else { return };
         let since = room.stream.as_mut().map(stream::Stream::request);
-        let join = v2::Join { room: name.clone(), since, history: room.history };
+        let (invite, history) = (room.invite, room.history);
+        let join = v2::Join { room: name.clone(), invite, since, history };
         let key = self.call(PendingCall::Join(name.clone()), Command::Join(join));
         if let Some(room) = self.rooms.get_mut(name) {
             room.stage = room.stage.requested(key);

@@ -18,6 +18,12 @@ impl Session {
             responder.respond(Ok(ack.seq));
             return;
         }
+        if matches!(self.pending.get(&key), Some(PendingCall::Ask(_)))
+            && let Some(PendingCall::Ask(responder)) = self.pending.remove(&key)
+        {
+            responder.respond(Ok(Box::new(v2::ServerFrame::Ack(ack))));
+            return;
+        }
         let Some(ack) = Ack::of_message(ack) else {
             self.unexpected(None, "an ack without the fields of a message");
             return;

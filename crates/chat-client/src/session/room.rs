@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_protocol::InviteCode;
 use tokio::time::Instant;
 
 use super::send_queue::SendQueue;
@@ -64,6 +65,8 @@ pub(super) struct Room {
     /// The number of newest messages to request if missed ones cannot be recovered.
     pub(super) history: u64,
     pub(super) stage: Stage,
+    /// The code of an invite link, for the first join.
+    pub(super) invite: Option<InviteCode>,
     /// The position in the room's stream. `None` before the first join.
     pub(super) stream: Option<Stream>,
     /// The caller of the first `join`, until the answer.
@@ -77,9 +80,10 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(history: u64, joining: Responder<Arc<Joined>>) -> Self {
+    pub(super) fn new(invite: Option<InviteCode>, history: u64, joining: Responder<Arc<Joined>>) -> Self {
         Self {
             history,
+            invite,
             stage: Stage::NotJoined,
             stream: None,
             joining: Some(joining),

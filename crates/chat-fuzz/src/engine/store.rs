@@ -381,5 +381,5 @@ impl HistoryStore for HeldHistory {
         .boxed()
     }
 
-    delegate_history! { inner: epoch mentions_after prune check }
+    delegate_history! { inner: epoch public_rooms mentions_after prune check }
 }

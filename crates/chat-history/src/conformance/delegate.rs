@@ -13,7 +13,7 @@
 ///     fn append(&self, _: NewEvent, _: OnAppended) {}
 ///
 ///     delegate_history! {
-///         0: epoch durability extent settings page changed
+///         0: epoch durability extent settings public_rooms page changed
 ///         own_reactions mentions_after prune check
 ///     }
 /// }
@@ -56,6 +56,14 @@ macro_rules! __delegate_history_method {
             room: $crate::__protocol::RoomName,
         ) -> $crate::__BoxFuture<'_, Result<$crate::StoredSettings, $crate::HistoryError>> {
             self.$field.settings(room)
+        }
+    };
+    (public_rooms $field:tt) => {
+        fn public_rooms(
+            &self,
+            limit: usize,
+        ) -> $crate::__BoxFuture<'_, Result<Vec<$crate::PublicRoom>, $crate::HistoryError>> {
+            self.$field.public_rooms(limit)
         }
     };
     (page $field:tt) => {

@@ -146,6 +146,7 @@ macro_rules! __with_history_tests {
             pruning_takes_reactions_and_mentions_along
             mentions_are_counted
             changes_of_settings_are_events
+            public_rooms_are_found
             a_message_without_permission_is_not_stored
             a_repeated_id_comes_before_permission
             permissions_are_checked_in_the_order_of_events

@@ -1,16 +1,38 @@
 //! The tests of settings and permissions.
 
-use chat_protocol::{MayJoin, MayPost, RoomSettings};
+use chat_protocol::{MayJoin, MayPost, RoomSettings, Visibility};
 
 use super::History;
 use super::helpers::{
     append, configure, delete, duplicate, id, idempotent_message, message, newest, page, room, seq_of, seqs,
     stored,
 };
-use crate::{AppendError, Appended, HistoryStore, NewEvent, NewRoomChange, Page, Permission, StoredSettings};
+use crate::{
+    AppendError, Appended, HistoryStore, NewEvent, NewRoomChange, Page, Permission, PublicRoom,
+    StoredSettings,
+};
 
 async fn settings(store: &dyn HistoryStore, name: &str) -> StoredSettings {
     store.settings(room(name)).await.unwrap()
+}
+
+/// The rooms that are public now, with the time of their newest message.
+pub async fn public_rooms_are_found(history: History) {
+    let store = &*history.store;
+    let public = RoomSettings::default().visibility(Visibility::Public);
+    seq_of(store, message("quiet", "ana", "hello")).await;
+    for name in ["a", "b", "c"] {
+        configure(store, name, &public).await;
+    }
+    seq_of(store, message("b", "ana", "hello")).await;
+    configure(store, "c", &public.clone().visibility(Visibility::Private)).await;
+    let mut found = store.public_rooms(10).await.unwrap();
+    found.sort_by(|one, other| one.room.cmp(&other.room));
+    let newest = page(store, "b", Page::Before { seq: u64::MAX, limit: 1 }).await.messages[0].sent_at;
+    let expected =
+        [PublicRoom::new(room("a"), public.clone(), None), PublicRoom::new(room("b"), public, Some(newest))];
+    assert_eq!(found, expected);
+    assert_eq!(store.public_rooms(1).await.unwrap().len(), 1);
 }
 
 /// A change of the settings is an event with a number, and raises the version of the policy.

@@ -30,7 +30,7 @@ use self::prune::Pass;
 use self::schema::history_epoch;
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,
-    Page, Retention, StoredSettings,
+    Page, PublicRoom, Retention, StoredSettings,
 };
 
 pub use log::SqliteHistoryLog;
@@ -107,6 +107,11 @@ impl HistoryStore for SqliteHistory {
 
     fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
         async move { self.database.read(move |connection| settings::read(connection, &room)).await? }.boxed()
+    }
+
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
+        async move { self.database.read(move |connection| settings::public_rooms(connection, limit)).await? }
+            .boxed()
     }
 
     fn page(

@@ -24,6 +24,7 @@ diesel::table! {
         message_count -> BigInt,
         settings -> Nullable<Text>,
         policy_version -> BigInt,
+        is_public -> Bool,
     }
 }
 

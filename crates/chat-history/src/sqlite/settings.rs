@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{RoomChange, RoomName, RoomSettings};
+use chat_protocol::{RoomChange, RoomName, RoomSettings, Timestamp, Visibility};
 use diesel::prelude::*;
 
 use super::numbers::Room;
-use super::schema::{rooms, unsigned};
+use super::schema::{messages, rooms, row_key, signed, unsigned};
 use crate::{
-    AppendError, Appended, HistoryError, HistoryErrorKind, NewRoomChange, Permission, StoredEvent,
-    StoredSettings,
+    AppendError, Appended, HistoryError, HistoryErrorKind, NewRoomChange, Permission, PublicRoom,
+    StoredEvent, StoredSettings,
 };
 
 /// The settings of a room. The outer error is that of the database, the inner one that of the row.
@@ -24,6 +24,40 @@ pub(super) fn read(
         .optional()?;
     let (text, version) = found.unwrap_or_default();
     Ok(parse(room, text.as_deref()).map(|settings| StoredSettings::new(settings, unsigned(version))))
+}
+
+/// The rooms that are public. The outer error is that of the database, the inner one that of a row.
+pub(super) fn public_rooms(
+    connection: &mut SqliteConnection,
+    limit: usize,
+) -> QueryResult<Result<Vec<PublicRoom>, HistoryError>> {
+    let found: Vec<(i64, String, Option<String>)> = rooms::table
+        .filter(rooms::is_public)
+        .limit(signed(limit as u64))
+        .select((rooms::id, rooms::name, rooms::settings))
+        .load(connection)?;
+    let mut public = Vec::with_capacity(found.len());
+    for (id, name, text) in found {
+        let room = match name.parse::<RoomName>() {
+            Ok(room) => room,
+            Err(error) => {
+                let error = format!("the name of the room {name:?}: {error}");
+                return Ok(Err(HistoryError::new(HistoryErrorKind::Damaged, error)));
+            }
+        };
+        let settings = match parse(&room, text.as_deref()) {
+            Ok(settings) => settings,
+            Err(error) => return Ok(Err(error)),
+        };
+        let newest: Option<i64> = messages::table
+            .filter(messages::row_key.between(row_key(id, 0), row_key(id + 1, 0) - 1))
+            .order(messages::row_key.desc())
+            .select(messages::sent_at)
+            .first(connection)
+            .optional()?;
+        public.push(PublicRoom::new(room, settings, newest.map(Timestamp::from_millis)));
+    }
+    Ok(Ok(public))
 }
 
 /// Changes the settings of a room. The outer error is that of the database.
@@ -49,7 +83,11 @@ pub(super) fn change(
     };
     room.policy_version += 1;
     diesel::update(row)
-        .set((rooms::settings.eq(text), rooms::policy_version.eq(room.policy_version)))
+        .set((
+            rooms::settings.eq(text),
+            rooms::policy_version.eq(room.policy_version),
+            rooms::is_public.eq(settings.visibility == Visibility::Public),
+        ))
         .execute(connection)?;
     let change = RoomChange::new(name, unsigned(room.next_seq), settings).by(by);
     room.next_seq += 1;

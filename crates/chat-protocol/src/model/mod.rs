@@ -5,6 +5,7 @@ mod error_code;
 mod event;
 mod identity;
 mod ids;
+mod invite;
 mod limits;
 mod member;
 mod mention;
@@ -28,6 +29,7 @@ pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,
 };
 pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
+pub use invite::{InviteCode, InviteCodeError};
 pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
 pub use mention::Mention;
@@ -41,6 +43,6 @@ pub use reaction::{
 };
 pub use room_list::{Notify, RoomKind};
 pub use room_role::{RoomRole, RoomRoleError, Standing};
-pub use room_settings::{MayJoin, MayPost, MentionRoom, RoomSettings};
-pub use short_text::{About, DisplayName, Label, Reason, TextError, TimeZone};
+pub use room_settings::{MayJoin, MayPost, MentionRoom, RoomSettings, Visibility};
+pub use short_text::{About, DisplayName, Label, Reason, RoomTitle, TextError, TimeZone, Topic};
 pub use time::Timestamp;

@@ -23,6 +23,15 @@ static SHAPE: LazyLock<Result<Regex, regex::Error>> = LazyLock::new(|| {
 /// code points for each allowed one is too long, and is rejected before it is normalised.
 const LONGEST_DECOMPOSITION: usize = 4;
 
+/// Begins the address of a private room.
+const ADDRESS_PREFIX: char = '~';
+
+/// The digits of an address: those of RFC 4648's base32, in lower case.
+const ADDRESS_ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// How many digits an address has: with 5 bits each, enough for 128 bits.
+const ADDRESS_DIGITS: usize = 26;
+
 /// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -39,6 +48,9 @@ pub enum NameError {
     /// a mark, a number, `_` or `-`.
     #[error("a name may contain only letters, numbers, '_' and '-'")]
     Character,
+    /// The name begins with `~`, and is not the address of a private room.
+    #[error("a name that begins with '~' must be an address: '~' and 26 characters of a-z and 2-7")]
+    Address,
 }
 
 /// Checks a name and returns its NFC form, in which names are compared and shown.
@@ -64,6 +76,14 @@ fn parse(text: &str, max: usize) -> Result<Arc<str>, NameError> {
     }
 }
 
+/// Checks the name of a room, which may be a private address.
+fn parse_room(text: &str, max: usize) -> Result<Arc<str>, NameError> {
+    let Some(random) = text.strip_prefix(ADDRESS_PREFIX) else { return parse(text, max) };
+    let is_address =
+        random.len() == ADDRESS_DIGITS && random.bytes().all(|byte| ADDRESS_ALPHABET.contains(&byte));
+    if is_address { Ok(text.into()) } else { Err(NameError::Address) }
+}
+
 /// Converts letters to lower case, each by itself, so that the beginning of a text is folded in the
 /// same way as the whole text.
 pub fn fold(text: &str) -> String {
@@ -71,7 +91,7 @@ pub fn fold(text: &str) -> String {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $parse:path, $schema:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -86,7 +106,7 @@ macro_rules! name {
             /// # Errors
             /// A [`NameError`] if the text is not a valid name.
             pub fn parse(text: &str) -> Result<Self, NameError> {
-                parse(text, Self::MAX).map(Self)
+                $parse(text, Self::MAX).map(Self)
             }
 
             /// The name, in NFC.
@@ -149,7 +169,7 @@ macro_rules! name {
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
                     "type": "string",
-                    "description": "letters, marks (not first), numbers, _ and -; counted and compared after NFC",
+                    "description": $schema,
                     "minLength": 1,
                     "maxLength": $max
                 })
@@ -159,13 +179,42 @@ macro_rules! name {
 }
 
 name! {
-    /// The name of a room: 1 to 64 code points.
-    RoomName, 64
+    /// The name of a room, 1 to 64 code points, or the [address](Self::is_address) of a private
+    /// room.
+    RoomName, 64, parse_room,
+    "letters, marks (not first), numbers, _ and -; counted and compared after NFC. Or the address of a private room: ~ and 26 characters of a-z and 2-7"
 }
 
 name! {
     /// The name of a user, unique in a room: 1 to 50 code points.
-    Username, 50
+    Username, 50, parse,
+    "letters, marks (not first), numbers, _ and -; counted and compared after NFC"
+}
+
+impl RoomName {
+    /// The address of a new private room, made of 128 random bits.
+    ///
+    /// ```
+    /// use chat_protocol::RoomName;
+    ///
+    /// let address = RoomName::address_from_random(7);
+    /// assert_eq!(address.as_str(), "~aaaaaaaaaaaaaaaaaaaaaaaaah");
+    /// assert!(address.is_address());
+    /// ```
+    pub fn address_from_random(random: u128) -> Self {
+        let digits = (0..ADDRESS_DIGITS).rev().map(|digit| {
+            // 5 bits are always an index of the 32 digits
+            let index = (random >> (5 * digit)) & 31;
+            char::from(ADDRESS_ALPHABET[usize::try_from(index).unwrap_or_default()])
+        });
+        Self(std::iter::once(ADDRESS_PREFIX).chain(digits).collect::<String>().into())
+    }
+
+    /// Whether this is the address of a private or direct room: `~` and 26 characters of `a-z` and
+    /// `2-7`. A user without a role in such a room does not learn whether it exists.
+    pub fn is_address(&self) -> bool {
+        self.0.starts_with(ADDRESS_PREFIX)
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +251,26 @@ mod tests {
         }
         assert_eq!(Username::parse(""), Err(NameError::Empty));
         assert_eq!(Username::parse(SERVER_NAME), Err(NameError::Character));
+    }
+
+    #[test]
+    fn a_room_has_a_name_or_an_address() {
+        for random in [0, 1, u128::MAX] {
+            let address = RoomName::address_from_random(random);
+            assert_eq!((address.as_str().len(), address.is_address()), (27, true));
+            assert_eq!(RoomName::parse(address.as_str()), Ok(address));
+        }
+        let digits = "abcdefghijklmnopqrstuvwxyz";
+        assert!(RoomName::parse(&format!("~{digits}")).is_ok());
+        assert!(!RoomName::parse(digits).unwrap().is_address());
+        let wrong =
+            ["", "a", &digits[1..], &format!("{digits}a"), &digits.to_uppercase(), &digits.replace('a', "1")];
+        for wrong in wrong {
+            assert_eq!(RoomName::parse(&format!("~{wrong}")), Err(NameError::Address), "{wrong:?}");
+        }
+        assert_eq!(RoomName::parse(&format!("~{}", digits.replace("ab", "é"))), Err(NameError::Address));
+        assert_eq!(RoomName::parse("a~"), Err(NameError::Character));
+        assert_eq!(Username::parse(&format!("~{digits}")), Err(NameError::Character));
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub enum Notify {
 pub enum RoomKind {
     /// A room that users join by its name.
     Room,
+    /// A private room in which the user has a role.
+    Private,
+    /// A direct room: only this user and one other may join it.
+    Direct,
+    /// A room into which the user is invited. Joining it accepts the invitation.
+    Invitation,
     /// A kind that this version does not know. Nothing of this version sends it.
     #[serde(other)]
     #[cfg_attr(feature = "schema", schemars(skip))]

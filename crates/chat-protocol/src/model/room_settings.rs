@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{RoomTitle, Topic};
+
 /// The settings of a room. A room that nobody has configured has the default settings: everyone may
 /// join, and everyone may post.
 ///
@@ -15,6 +17,15 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RoomSettings {
+    /// What the room is called. Absent: by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<RoomTitle>,
+    /// What the room is about, in Markdown. Absent: it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
+    /// Who can find the room.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// Who may join.
     #[serde(default)]
     pub join: MayJoin,
@@ -31,6 +42,24 @@ pub struct RoomSettings {
 }
 
 impl RoomSettings {
+    /// Sets what the room is called.
+    #[must_use]
+    pub fn title(self, title: Option<RoomTitle>) -> Self {
+        Self { title, ..self }
+    }
+
+    /// Sets what the room is about.
+    #[must_use]
+    pub fn topic(self, topic: Option<Topic>) -> Self {
+        Self { topic, ..self }
+    }
+
+    /// Sets who can find the room.
+    #[must_use]
+    pub fn visibility(self, visibility: Visibility) -> Self {
+        Self { visibility, ..self }
+    }
+
     /// Sets who may join.
     #[must_use]
     pub fn join(self, join: MayJoin) -> Self {
@@ -57,6 +86,28 @@ impl RoomSettings {
 
     /// The largest [`slow_mode_s`](Self::slow_mode_s): one day.
     pub const MAX_SLOW_MODE_S: u32 = 86_400;
+}
+
+/// Who can find a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Visibility {
+    /// Everyone: the room is in the directory.
+    Public,
+    /// Users who know its name.
+    #[default]
+    Unlisted,
+    /// Users who have a role in the room. Nobody else may join.
+    Private,
+    /// The two users of a direct room. Such a room has no owner, and no settings can be changed.
+    Direct,
+    /// A value that this version does not know: it is the same as `private`. Nothing of this version
+    /// sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
 }
 
 /// Who may join a room.

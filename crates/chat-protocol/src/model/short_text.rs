@@ -137,6 +137,16 @@ text! {
     Reason, 300, |c| is_in_line(c) || c == '\n'
 }
 
+text! {
+    /// What a room is called: one line of 1 to 80 characters. It is not unique.
+    RoomTitle, 80, is_in_line
+}
+
+text! {
+    /// What a room is about, in Markdown: 1 to 500 characters, in several lines if they like.
+    Topic, 500, |c| is_in_line(c) || c == '\n'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +160,8 @@ mod tests {
         assert_eq!("a".repeat(51).parse::<TimeZone>(), Err(TextError::TooLong { max: 50 }));
         assert_eq!("a".repeat(301).parse::<Reason>(), Err(TextError::TooLong { max: 300 }));
         assert_eq!("a".repeat(101).parse::<Label>(), Err(TextError::TooLong { max: 100 }));
+        assert_eq!("a".repeat(81).parse::<RoomTitle>(), Err(TextError::TooLong { max: 80 }));
+        assert_eq!("a".repeat(501).parse::<Topic>(), Err(TextError::TooLong { max: 500 }));
         for empty in ["", " ", "\u{3000}"] {
             assert_eq!(empty.parse::<Label>(), Err(TextError::Empty), "{empty:?}");
         }

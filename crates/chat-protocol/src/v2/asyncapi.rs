@@ -18,7 +18,7 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 19] = [
+const REPLIES: [(&str, &str); 27] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
@@ -34,6 +34,14 @@ const REPLIES: [(&str, &str); 19] = [
     ("set_role", "done"),
     ("roles", "roles"),
     ("moderate", "done"),
+    ("invite", "done"),
+    ("invite_link", "invite_link"),
+    ("report", "done"),
+    ("reports", "reports"),
+    ("close_report", "done"),
+    ("audit", "audit"),
+    ("directory", "directory"),
+    ("direct", "room"),
     ("keep", "kept"),
     ("mark_read", "read"),
     ("renew", "renewed"),
@@ -42,7 +50,7 @@ const REPLIES: [(&str, &str); 19] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 19] = [
+const UNSOLICITED: [&str; 20] = [
     "message",
     "edited",
     "deleted",
@@ -50,6 +58,7 @@ const UNSOLICITED: [&str; 19] = [
     "room_changed",
     "you",
     "warned",
+    "invited",
     "sync",
     "presence",
     "typing",

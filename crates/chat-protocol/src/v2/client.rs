@@ -5,15 +5,18 @@
 //! The comments on frames and fields are also the descriptions in docs/asyncapi.json, so they
 //! contain no links.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::commands::commands;
 use super::from_field::nfc;
 use crate::{
-    Emoji, Epoch, GuestToken, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify, Reason,
-    Reference, RoomName, RoomRole, Since, UserId, Username,
+    Emoji, Epoch, GuestToken, InviteCode, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify,
+    Reason, Reference, RoomName, RoomRole, RoomTitle, Since, Topic, UserId, Username, Visibility,
 };
 
 /// One frame of a client: a command, and its `ref`.
@@ -73,6 +76,35 @@ commands! {
         Roles(Roles),
         /// Remove, ban, mute or warn a user, or end a ban or a mute.
         Moderate(Moderate),
+        /// Invite a user with an account into a room.
+        Invite {
+            /// The room, which the session has joined.
+            room: RoomName,
+            /// The name of the user.
+            username: Username,
+        },
+        /// Make a link that invites users with an account into a room, or end all links.
+        InviteLink(InviteLink),
+        /// Show the moderators of a room a message.
+        Report(Report),
+        /// Read what users have reported in a room.
+        Reports(Reports),
+        /// Close a report.
+        CloseReport {
+            /// The room, which the session has joined.
+            room: RoomName,
+            /// The number of the report.
+            number: u64,
+        },
+        /// Read what moderators and owners have done in a room.
+        Audit(Audit),
+        /// Search the public rooms.
+        Directory(Directory),
+        /// Open the direct room with a user.
+        Direct {
+            /// The name of the user, who has an account.
+            username: Username,
+        },
         /// Keep a room in the list of the user, or change or remove its entry.
         Keep(Keep),
         /// Mark the messages of a room in the list as read.
@@ -119,6 +151,9 @@ commands! {
     pub struct Join {
         /// The room.
         pub room: RoomName,
+        /// The code of an invite link: the user becomes a member of the room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub invite: Option<InviteCode>,
         /// Send everything after this position.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub since: Option<Since>,
@@ -220,13 +255,26 @@ commands! {
         pub limit: Option<u64>,
     }
 
-    /// Registers a room that has no owner: the user becomes its owner. The room is new, or the user
-    /// is alone in it and it has no history.
+    /// Creates a private room, or registers a room that has no owner: the user becomes its owner. A
+    /// room that is registered is new, or the user is alone in it and it has no history.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     pub struct CreateRoom {
-        /// The room.
-        pub room: RoomName,
+        /// The room to register, which the session has joined. Absent: a new private room, whose
+        /// address is in the answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub room: Option<RoomName>,
+        /// What the room is called; at most 80 characters. By its name if absent. A room without a
+        /// name needs it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub title: Option<RoomTitle>,
+        /// What the room is about, in Markdown; at most 500 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub topic: Option<Topic>,
+        /// Who can find the room. If absent, `unlisted`; a room without a name is always
+        /// `private`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub visibility: Option<Visibility>,
         /// Who may join; everyone if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub join: Option<MayJoin>,
@@ -247,6 +295,15 @@ commands! {
     pub struct ConfigureRoom {
         /// The room.
         pub room: RoomName,
+        /// What the room is called; at most 80 characters. An empty text removes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub title: Option<Removable<RoomTitle>>,
+        /// What the room is about, in Markdown; at most 500 characters. An empty text removes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub topic: Option<Removable<Topic>>,
+        /// Who can find the room. A room without a name stays `private`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub visibility: Option<Visibility>,
         /// Who may join.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub join: Option<MayJoin>,
@@ -310,6 +367,78 @@ commands! {
         pub for_s: Option<u64>,
     }
 
+    /// Makes a link that invites users with an account into a room.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct InviteLink {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// How many users may join by the link; at most 1000, and 1 if absent. With 0, no link is
+        /// made, and all links of the room end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub uses: Option<u64>,
+        /// For how many seconds the link can be used; 7 days if absent, at most 30 days.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub for_s: Option<u64>,
+    }
+
+    /// Shows the moderators of a room a message. They get a copy of it, which stays when the message
+    /// is deleted.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Report {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// The number of the message.
+        pub target: u64,
+        /// Why; at most 300 characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub reason: Option<Reason>,
+    }
+
+    /// Reads the reports in a room that are not closed, the newest first.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Reports {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// Return reports with a smaller number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub before: Option<u64>,
+        /// The maximum number of reports; 50 if absent, at most 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
+
+    /// Reads what moderators and owners have done in a room, the newest first.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Audit {
+        /// The room, which the session has joined.
+        pub room: RoomName,
+        /// Return records with a smaller number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub before: Option<u64>,
+        /// The maximum number of records; 50 if absent, at most 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
+
+    /// Searches the public rooms.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Directory {
+        /// Only rooms whose name, title or topic has this text. Case makes no difference.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub query: Option<String>,
+        /// How many rooms to skip: as many as the pages before had.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        pub after: u64,
+        /// The maximum number of rooms; 50 if absent, at most 100.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
+
     /// Searches for messages, the newest first.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -357,6 +486,44 @@ commands! {
         pub epoch: Epoch,
         /// The number of the newest message that was read.
         pub up_to: u64,
+    }
+}
+
+/// A text that a command may also remove: an empty text stands for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removable<T>(pub Option<T>);
+
+impl<T: Serialize> Serialize for Removable<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(value) => value.serialize(serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+}
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Removable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let value = if text.is_empty() { None } else { Some(text.parse().map_err(D::Error::custom)?) };
+        Ok(Self(value))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Removable<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Removable{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = T::json_schema(generator);
+        schema.insert("minLength".to_owned(), 0.into());
+        schema
     }
 }
 

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde::de::{IntoDeserializer, value};
 use unicode_normalization::UnicodeNormalization;
 
-use super::client::Kind;
+use super::client::{Kind, Removable};
 use super::field::Field;
 use super::{ErrorCode, Since};
 use crate::{
-    Emoji, Epoch, GuestToken, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify, Reference,
-    RoomName, RoomRole, UserId, Username,
+    Emoji, Epoch, GuestToken, InviteCode, MayJoin, MayPost, MentionRoom, MessageId, Moderation, Notify,
+    Reference, RoomName, RoomRole, RoomTitle, Topic, UserId, Username, Visibility,
 };
 
 /// The code and the message of a [`Rejected`](super::Rejected), before the frame's `ref` is known.
@@ -146,6 +146,34 @@ impl FromField for crate::Reason {
     }
 }
 
+impl FromField for RoomTitle {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl FromField for Topic {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl FromField for InviteCode {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        // the error does not quote the text, which may be a secret with a slip
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
+    }
+}
+
+impl<T: FromField> FromField for Removable<T> {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        match field {
+            Field::Text(text) if text.is_empty() => Ok(Self(None)),
+            field => T::from_field(field, name).map(|value| Self(Some(value))),
+        }
+    }
+}
+
 impl FromField for RoomRole {
     fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
         text(field, name)?.parse().map_err(|error| invalid(name, error))
@@ -163,12 +191,14 @@ impl FromField for Moderation {
 
 /// Reads one of the values that a setting of this version can have.
 macro_rules! setting {
-    ($type:ident, $expected:literal) => {
+    ($type:ident, $expected:literal $(, $except:pat)?) => {
         impl FromField for $type {
             fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
                 let text = text(field, name)?;
                 match Self::deserialize(text.into_deserializer()) {
-                    Err::<_, value::Error>(_) | Ok(Self::Unknown) => Err(invalid(name, $expected)),
+                    Err::<_, value::Error>(_) | Ok(Self::Unknown $(| $except)?) => {
+                        Err(invalid(name, $expected))
+                    }
                     Ok(value) => Ok(value),
                 }
             }
@@ -178,6 +208,8 @@ macro_rules! setting {
 
 setting!(MayJoin, "it must be \"everyone\", \"accounts\" or \"members\"");
 setting!(MayPost, "it must be \"everyone\", \"accounts\", \"members\" or \"moderators\"");
+// a room becomes direct only by the command for that
+setting!(Visibility, "it must be \"public\", \"unlisted\" or \"private\"", Self::Direct);
 setting!(MentionRoom, "it must be \"moderators\" or \"everyone\"");
 
 impl FromField for Kind {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, Notify, Reference, RoomKind, RoomName, Username};
+use crate::{Epoch, Notify, Reference, RoomKind, RoomName, RoomRole, RoomTitle, Timestamp, Username};
 
 /// The list of the user's rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +25,28 @@ pub struct RoomListEntry {
     pub room: RoomName,
     /// What kind of entry this is.
     pub kind: RoomKind,
+    /// What the room is called. Absent: by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<RoomTitle>,
+    /// The other user of a direct room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Username>,
+    /// The role of the user in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoomRole>,
+    /// Who has invited the user. Only in an invitation, and absent if it was who runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Username>,
+    /// When an invitation ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// Whether the room is a favourite.
     pub favourite: bool,
     /// What the user is notified of.
     pub notify: Notify,
     /// The epoch to which the numbers belong.
     pub epoch: Epoch,
-    /// The number of the newest event of the room.
+    /// The number of the newest event of the room. In an invitation, all numbers are 0.
     pub newest: u64,
     /// The number of the newest message that the user has read.
     pub read_up_to: u64,

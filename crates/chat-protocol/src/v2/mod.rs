@@ -13,6 +13,7 @@ mod list;
 mod reactions;
 mod read;
 mod rendered;
+mod rooms;
 mod search;
 mod server;
 mod write;
@@ -20,14 +21,19 @@ mod write;
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
 pub use client::{
-    ClientFrame, Command, ConfigureRoom, CreateRoom, Delete, Edit, Hello, History, Join, Keep, MarkRead,
-    Members, Moderate, React, Roles, Search, Send, SetRole,
+    Audit, ClientFrame, Command, ConfigureRoom, CreateRoom, Delete, Directory, Edit, Hello, History,
+    InviteLink, Join, Keep, MarkRead, Members, Moderate, React, Removable, Report, Reports, Roles, Search,
+    Send, SetRole,
 };
 pub use event::frame;
 pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use reactions::{ReactionChange, ReactionCount, Reactions};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
+pub use rooms::{
+    AuditInfo, AuditPage, DirectRoom, DirectoryEntry, DirectoryPage, InviteLinkFrame, Invited, ReportInfo,
+    ReportsPage,
+};
 pub use search::{Found, FoundMessage};
 pub use server::{
     Ack, Bye, Deleted, Done, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice,
@@ -37,8 +43,9 @@ pub use server::{
 pub use write::{size_hint, write, write_frame};
 
 pub use crate::model::{
-    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, MentionRoom, Moderation,
-    NoticeLevel, Notify, Reactor, Reason, ReplyTo, RoomKind, RoomRole, RoomSettings, Since, Standing,
+    DeletedBy, ErrorCode, InviteCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, MentionRoom,
+    Moderation, NoticeLevel, Notify, Reactor, Reason, ReplyTo, RoomKind, RoomRole, RoomSettings, RoomTitle,
+    Since, Standing, Topic, Visibility,
 };
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{Dropped, Inbox, Kept, Read, RoomList};
 use super::reactions::{ReactionCount, Reactions};
+use super::rooms::{AuditPage, DirectRoom, DirectoryPage, InviteLinkFrame, Invited, ReportsPage};
 use super::search::Found;
 use crate::{
     Content, DeletedBy, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Mention,
@@ -46,6 +47,18 @@ pub enum ServerFrame {
     Roles(RolesPage),
     /// A command was carried out that has no other answer.
     Done(Done),
+    /// The user is invited into a room.
+    Invited(Invited),
+    /// The answer to `invite_link`: the new link.
+    InviteLink(InviteLinkFrame),
+    /// A page of the reports in a room.
+    Reports(ReportsPage),
+    /// A page of the audit log of a room.
+    Audit(AuditPage),
+    /// A page of the public rooms.
+    Directory(DirectoryPage),
+    /// The answer to `direct`: the direct room with a user.
+    Room(DirectRoom),
     /// Stands for all events from `first_seq` to `seq`, which the server cannot send one by one.
     Sync(SyncFrame),
     /// Members joined or left.

@@ -132,7 +132,7 @@ fn events_of_a_room_are_written() {
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"new","edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
     {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":2,"added":[{"username":"ana","user":"u_ana"}],"removed":[]}]}
-    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators","slow_mode_s":0,"mention_room":"moderators"}}
+    {"type":"room_changed","room":"lobby","seq":9,"info":{"visibility":"unlisted","join":"accounts","post":"moderators","slow_mode_s":0,"mention_room":"moderators"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":true,"messages":[],"changed":[{"seq":7,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}]}
     "#);

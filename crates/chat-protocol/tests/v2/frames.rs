@@ -200,18 +200,18 @@ fn server_frames_with_all_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000}
-    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators","slow_mode_s":0,"mention_room":"moderators","role":"owner"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"visibility":"unlisted","join":"everyone","post":"moderators","slow_mode_s":0,"mention_room":"moderators","role":"owner"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","mentions":["u_bob","room"],"edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
     {"type":"reactions","room":"lobby","first_seq":9,"seq":11,"target":7,"changes":[{"emoji":"👍","count":3,"added":[{"username":"ana","user":"u_ana"}],"removed":[{"username":"bob","user":"u_bob"}]}]}
-    {"type":"room_changed","room":"lobby","seq":9,"by":"ana","info":{"join":"accounts","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
+    {"type":"room_changed","room":"lobby","seq":9,"by":"ana","info":{"visibility":"unlisted","join":"accounts","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
     {"type":"you","room":"lobby","role":"member","muted":true,"muted_until":"2026-11-24T08:00:00.123Z"}
     {"type":"warned","room":"lobby","by":"bob","reason":"be nice","at":"2026-11-24T08:00:00.123Z"}
     {"type":"roles","ref":"r1","room":"lobby","roles":[{"username":"ana","user":"u_ana","role":"moderator"}],"more":true}
     {"type":"done","ref":"r1"}
-    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"visibility":"unlisted","join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
     {"type":"typing","room":"lobby","username":"bob"}
     {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}
@@ -337,7 +337,7 @@ fn server_frames_with_only_required_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1,"edit_window_s":0},"heartbeat_ms":25000}
-    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
+    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"visibility":"unlisted","join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":0,"added":[],"removed":[]}]}

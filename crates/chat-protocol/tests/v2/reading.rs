@@ -76,7 +76,7 @@ fn the_largest_numbers_are_accepted() {
     let since = Since { epoch: Epoch::new(""), seq: u64::MAX };
     assert_eq!(
         read(&frame),
-        Command::Join(Join { room: room(), since: Some(since), history: u64::MAX }),
+        Command::Join(Join { room: room(), invite: None, since: Some(since), history: u64::MAX }),
         "the parser does not limit positions"
     );
 }

@@ -4,6 +4,7 @@ pub(crate) mod builder;
 mod deletion;
 mod moderation;
 mod notice;
+mod private;
 mod pruner;
 mod reactions;
 mod settings;
@@ -108,6 +109,10 @@ impl Engine {
     async fn admit_one(&self, user: &Identity, room: &RoomName) -> Result<Admission, JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
+        }
+        if room.is_address() {
+            // before anything else: how full the room is says that it exists
+            self.may(&user.into(), Action::Join, room).await??;
         }
         let busy = |_| JoinError::Busy { retry_after: BUSY_RETRY };
         let permit = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(busy)?;

@@ -6,7 +6,7 @@ use chat_access::{
     AccessError, AccessErrorKind, AccessStore, ActError, ActKind, AuditRecord, NewAct, Rank, Refused, Scope,
 };
 use chat_history::{AppendError, Durability, HistoryError, Page, Retention};
-use chat_protocol::{LeftReason, Message, Moderation, RoomName, UserId, Username};
+use chat_protocol::{LeftReason, Message, Moderation, RoomName, UserId, Username, Visibility};
 use tokio::sync::oneshot;
 
 use crate::Engine;
@@ -28,12 +28,14 @@ impl Engine {
     /// room, and no message of a muted user is stored after it. The sessions of the user whose role
     /// or mute has changed receive [`StandingChanged`](chat_protocol::Event::StandingChanged).
     ///
-    /// A warning is stored, and nothing else: it is for the program to show it to the user.
+    /// A warning or an invitation is stored, and nothing else: it is for the program to show it to
+    /// the user.
     ///
     /// Cancel-safe: an act that has begun is completed also if the future is dropped.
     ///
     /// # Errors
-    /// [`ActError`] if the doer may not do it, if the act is not in a room, or if a store fails.
+    /// [`ActError`] if the doer may not do it, if the act is not in a room or in a direct one, or if
+    /// a store fails.
     /// After a failure the act may be stored and not in effect; it is safe to do it again.
     ///
     /// ```
@@ -56,6 +58,12 @@ impl Engine {
     /// ```
     pub async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
         let Scope::Room(room) = act.scope.clone() else { return Err(Refused::NeedsRoom.into()) };
+        if room.is_address() {
+            let policy = self.policy(&room).await.map_err(|error| unavailable(error.into()))?;
+            if policy.settings().visibility == Visibility::Direct {
+                return Err(Refused::DirectRoom.into());
+            }
+        }
         let (reply, outcome) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.shared.context.runtime.spawn(async move {
@@ -74,6 +82,11 @@ impl Engine {
         let page = Page::After { seq: seq.saturating_sub(1), limit: 1 };
         let page = context.history.page(room.clone(), page, context.retention.retention()).await?;
         Ok(page.messages.into_iter().find(|message| message.seq == seq))
+    }
+
+    /// Whether a user with this id is in a room, on this node, under this name.
+    pub fn has_user(&self, room: &RoomName, user: &UserId, username: &Username) -> bool {
+        self.shared.room(room).is_some_and(|room| room.has_user(username, user))
     }
 
     /// Whether what is stored survives a crash.
@@ -136,7 +149,11 @@ async fn carry_out(
                 room.remove_user(&username, &user, LeftReason::Kicked);
             }
         }
-        ActKind::Moderate(Moderation::Warn, _) => {}
+        ActKind::Moderate(Moderation::Warn, _)
+        | ActKind::Invite(_)
+        | ActKind::EndInvitation
+        | ActKind::InviteLink(_)
+        | ActKind::EndLinks => {}
         // also if nothing has changed: the attempt before may have failed after it was stored
         _ => PendingAct::take_effect(shared, room, (user, username)).await.map_err(unavailable)?,
     }

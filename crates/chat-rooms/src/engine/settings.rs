@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_access::{Action, Actor, Denied, RoomPolicy, check};
-use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
+use chat_access::{ActKind, Action, Actor, Denied, NewRecord, RoomPolicy, check};
+use chat_history::{AppendError, Appended, HistoryError, NewRoomChange, PublicRoom};
 use chat_protocol::{RoomName, RoomSettings, Timestamp};
 
 use crate::Engine;
@@ -27,6 +27,28 @@ impl Engine {
         self.shared.context.read_policy(room).await
     }
 
+    /// Returns the policy of a room as it is in effect now. It is read from the stores only if nobody
+    /// is in the room.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if a store fails.
+    pub async fn policy_in_effect(&self, room: &RoomName) -> Result<RoomPolicy, HistoryError> {
+        if let Some(open) = self.shared.room(room)
+            && open.is_loaded()
+        {
+            return Ok(open.policy());
+        }
+        self.policy(room).await
+    }
+
+    /// The rooms whose settings say that they are public, in no order; at most `limit`.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the history store fails.
+    pub async fn public_rooms(&self, limit: usize) -> Result<Vec<PublicRoom>, HistoryError> {
+        self.shared.context.history.public_rooms(limit).await
+    }
+
     /// Whether a user may do something in a room, which need not have members, and in which the
     /// user need not be.
     ///
@@ -38,13 +60,7 @@ impl Engine {
         action: Action,
         room: &RoomName,
     ) -> Result<Result<(), Denied>, HistoryError> {
-        // most rooms that are asked for are open, and know their policy
-        if let Some(open) = self.shared.room(room)
-            && open.is_loaded()
-        {
-            return Ok(open.check(actor, action));
-        }
-        Ok(check(actor, action, &self.policy(room).await?, Timestamp::now()))
+        Ok(check(actor, action, &self.policy_in_effect(room).await?, Timestamp::now()))
     }
 
     /// Changes the settings of a room, which need not have members. Everyone in the room receives
@@ -77,6 +93,12 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn configure(&self, room: &RoomName, settings: RoomSettings) -> Result<bool, HistoryError> {
+        if *self.settings(room).await? == settings {
+            return Ok(false);
+        }
+        // before it is done, so that no change is without a record
+        let record = NewRecord::new(room.clone(), None, ActKind::Configure, None);
+        self.access().record(record).await.map_err(HistoryError::other)?;
         let change = NewRoomChange::new(room.clone(), settings);
         match PendingAct::append(&self.shared, change.into()).await {
             Ok(appended) => Ok(matches!(appended, Appended::Stored(_))),

@@ -310,11 +310,12 @@ impl Membership {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn delete(&self, delete: Delete) -> Result<Option<u64>, SendError> {
+        self.record_deletion(&delete).await.map_err(SendError::Store)?;
         Ok(self.append_and_wait(delete).await?.seq())
     }
 
     /// As [`delete`](Self::delete), but waits only until the command is accepted, as
-    /// [`submit`](Self::submit) does.
+    /// [`submit`](Self::submit) does, and does not [record](Self::record_deletion) it.
     ///
     /// # Errors
     /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).

@@ -39,7 +39,7 @@ impl RoomContext {
         let settings = self.history.settings(room.clone()).await?;
         // after the version: each act is stored before the version is raised for it
         let rules = self.read_rules(room).await?;
-        Ok(RoomPolicy::new(settings.version, settings.settings).rules(rules))
+        Ok(RoomPolicy::new(settings.version, settings.settings).room(room).rules(rules))
     }
 
     async fn read_rules(&self, room: &RoomName) -> Result<Arc<Rules>, HistoryError> {
@@ -60,6 +60,11 @@ impl Room {
     /// Whether a user may do something now.
     pub(crate) fn check(&self, actor: &Actor, action: Action) -> Result<(), Denied> {
         self.lock().policy.check(actor, action, Timestamp::now())
+    }
+
+    /// The policy as it is now.
+    pub(crate) fn policy(&self) -> RoomPolicy {
+        self.lock().policy.policy().clone()
     }
 
     /// The user of a session, for the policy; `None` if the session has left.

@@ -52,15 +52,17 @@ impl Room {
 
     /// As [`remove_member`](Self::remove_member), if the member that has the name is this user.
     pub(crate) fn remove_user(&self, username: &Username, user: &UserId, reason: LeftReason) -> bool {
-        let is_user = {
-            let core = self.lock();
-            let sessions = core.state.holder(username).map(|id| core.state.sessions_of(id));
-            sessions.is_some_and(|sessions| {
-                let mut subscribers = sessions.iter().filter_map(|session| core.subscribers.get(session));
-                subscribers.any(|subscriber| subscriber.recipient.actor.ids().any(|id| id == user))
-            })
-        };
-        is_user && self.remove_member(username, reason)
+        self.has_user(username, user) && self.remove_member(username, reason)
+    }
+
+    /// Whether a user with this id is in the room under this name.
+    pub(crate) fn has_user(&self, username: &Username, user: &UserId) -> bool {
+        let core = self.lock();
+        let sessions = core.state.holder(username).map(|id| core.state.sessions_of(id));
+        sessions.is_some_and(|sessions| {
+            let mut subscribers = sessions.iter().filter_map(|session| core.subscribers.get(session));
+            subscribers.any(|subscriber| subscriber.recipient.actor.ids().any(|id| id == user))
+        })
     }
 
     /// Removes all members that are in the room now, and returns how many they were.

@@ -185,7 +185,7 @@ impl HistoryStore for Store {
         .boxed()
     }
 
-    delegate_history! { inner: epoch mentions_after prune check }
+    delegate_history! { inner: epoch public_rooms mentions_after prune check }
 }
 
 /// A presence store in memory that answers some steps later.

@@ -58,7 +58,7 @@ impl HistoryStore for LatePages {
     }
 
     delegate_history! {
-        inner: epoch append extent settings changed own_reactions mentions_after prune check
+        inner: epoch append extent settings public_rooms changed own_reactions mentions_after prune check
     }
 }
 

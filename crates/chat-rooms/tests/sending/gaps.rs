@@ -72,7 +72,7 @@ impl HistoryStore for FalseFailure {
         self.inner.changed(room, after, limit)
     }
 
-    delegate_history! { inner: epoch settings page own_reactions mentions_after prune check }
+    delegate_history! { inner: epoch settings page own_reactions public_rooms mentions_after prune check }
 }
 
 async fn engine(store: &FalseFailure) -> Engine {

@@ -226,7 +226,7 @@ impl HistoryStore for LateReads {
     }
 
     delegate_history! {
-        inner: epoch durability append extent settings page changed mentions_after prune check
+        inner: epoch durability append extent settings public_rooms page changed mentions_after prune check
     }
 }
 

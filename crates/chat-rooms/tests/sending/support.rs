@@ -76,7 +76,7 @@ impl HistoryStore for Gate {
     }
 
     delegate_history! {
-        inner: epoch extent settings page changed own_reactions mentions_after prune check
+        inner: epoch extent settings public_rooms page changed own_reactions mentions_after prune check
     }
 }
 

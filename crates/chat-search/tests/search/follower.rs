@@ -291,7 +291,7 @@ impl HistoryStore for Failing {
     }
 
     delegate_history! {
-        history: epoch durability append settings changed own_reactions mentions_after prune check
+        history: epoch durability append settings changed own_reactions public_rooms mentions_after prune check
     }
 }
 

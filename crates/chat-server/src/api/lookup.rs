@@ -65,7 +65,8 @@ async fn is_taken(
     {
         return Ok(true);
     }
-    Ok(context.engine.is_present(room, username).await?)
+    // nobody learns who is in a private room, or whether there is one
+    Ok(!room.is_address() && context.engine.is_present(room, username).await?)
 }
 
 /// The two path segments after [`PATH`], still percent-encoded. `None` if there are more or fewer,

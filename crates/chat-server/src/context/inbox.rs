@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_access::{Action, Actor};
-use chat_accounts::{RoomEntry, StoreError};
+use chat_access::{AccessError, Action, Actor, Invitation};
+use chat_accounts::{AddError, RoomChange, RoomEntry, StoreError};
 use chat_history::HistoryError;
-use chat_protocol::v2::{Inbox as InboxFrame, RoomList, RoomListEntry, ServerFrame};
-use chat_protocol::{Epoch, Identity, Message, Notify, RoomKind, RoomName, UserId, Username};
+use chat_protocol::v2::{Dropped, Inbox as InboxFrame, Kept, RoomList, RoomListEntry, ServerFrame};
+use chat_protocol::{
+    Epoch, Identity, Message, Notify, RoomKind, RoomName, RoomRole, RoomTitle, Timestamp, UserId, Username,
+    Visibility,
+};
 use chat_rooms::Engine;
 use parking_lot::Mutex;
 use tokio::sync::Notify as Wakeup;
@@ -116,13 +119,29 @@ pub(crate) enum ListError {
     Accounts(#[from] StoreError),
     #[error(transparent)]
     History(#[from] HistoryError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// What an entry says about its room beside the numbers.
+#[derive(Debug)]
+struct Details {
+    kind: RoomKind,
+    title: Option<RoomTitle>,
+    with: Option<Username>,
+    role: Option<RoomRole>,
 }
 
 impl Listed {
-    fn entry(&self, epoch: Epoch) -> RoomListEntry {
+    fn entry(&self, Details { kind, title, with, role }: Details, epoch: Epoch) -> RoomListEntry {
         RoomListEntry {
             room: self.room.clone(),
-            kind: RoomKind::Room,
+            kind,
+            title,
+            with,
+            role,
+            by: None,
+            expires_at: None,
             favourite: self.favourite,
             notify: self.notify,
             epoch,
@@ -142,6 +161,24 @@ impl UserRooms {
     /// Whether the user may read a room now.
     async fn may_read(&self, room: &RoomName, engine: &Engine) -> Result<bool, HistoryError> {
         Ok(engine.may(&self.actor, Action::Join, room).await?.is_ok())
+    }
+
+    /// What the entry of a room says about it.
+    async fn details(&self, room: &RoomName, engine: &Engine) -> Result<Details, ListError> {
+        let policy = engine.policy_in_effect(room).await?;
+        let (title, role) = (policy.settings().title.clone(), policy.role(&self.actor));
+        let kind = match policy.settings().visibility {
+            Visibility::Direct => RoomKind::Direct,
+            _ if room.is_address() => RoomKind::Private,
+            _ => RoomKind::Room,
+        };
+        let mut with = None;
+        if kind == RoomKind::Direct {
+            let roles = engine.access().roles(room.clone(), None, 2).await?;
+            let other = roles.into_iter().find(|entry| !self.ids.contains(&entry.user.id));
+            with = other.map(|entry| entry.user.username);
+        }
+        Ok(Details { kind, title, with, role })
     }
 
     /// Makes space for this many rooms in all, and not more.
@@ -214,6 +251,12 @@ impl Inbox {
         });
         rooms.sessions.fetch_add(1, Ordering::Relaxed);
         OpenList { inbox: self.clone(), rooms: Arc::clone(rooms) }
+    }
+
+    /// The list of a user who is connected.
+    pub(crate) fn handle(&self, user: &UserId) -> Option<ListHandle> {
+        let rooms = self.0.users.lock().get(user).cloned()?;
+        Some(ListHandle { inbox: self.clone(), rooms })
     }
 
     /// Notifies the sessions of users of news in their rooms, forever.
@@ -342,7 +385,17 @@ impl ListHandle {
         engine: &Engine,
     ) -> Result<Vec<ServerFrame>, ListError> {
         let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
-        let stored = accounts.store().rooms(id.clone()).await?;
+        let mut stored = accounts.store().rooms(id.clone()).await?;
+        // those that the user got while it was not connected
+        for (room, _) in engine.access().rooms_of(self.rooms.ids.clone()).await? {
+            if room.is_address()
+                && !stored.iter().any(|entry| entry.room == room)
+                && let Some(entry) = self.add(&room, accounts, engine).await?
+            {
+                stored.push(entry);
+            }
+        }
+        stored.sort_by(|one, other| one.room.cmp(&other.room));
         let mut entries = Vec::with_capacity(stored.len());
         self.rooms.reserve(stored.len());
         for entry in stored {
@@ -352,12 +405,83 @@ impl ListHandle {
                 entries.push(entry);
             }
         }
+        for invitation in engine.access().invitations(self.rooms.ids.clone(), Timestamp::now()).await? {
+            entries.retain(|entry| entry.room != invitation.room);
+            entries.push(self.invitation(invitation, engine).await?);
+        }
         let chunks: Vec<_> = entries.chunks(ROOMS_PER_FRAME).map(<[_]>::to_vec).collect();
         let last = chunks.len().saturating_sub(1);
         let frame = |(index, entries)| ServerFrame::Rooms(RoomList { entries, more: index < last });
         let frames: Vec<_> = chunks.into_iter().enumerate().map(frame).collect();
         let empty = || vec![ServerFrame::Rooms(RoomList { entries: Vec::new(), more: false })];
         Ok(if frames.is_empty() { empty() } else { frames })
+    }
+
+    /// The entry of an invitation. It says nothing of what is in the room.
+    async fn invitation(&self, invitation: Invitation, engine: &Engine) -> Result<RoomListEntry, ListError> {
+        let Invitation { room, by, expires_at, .. } = invitation;
+        let title = engine.policy_in_effect(&room).await?.settings().title.clone();
+        Ok(RoomListEntry {
+            room,
+            kind: RoomKind::Invitation,
+            title,
+            with: None,
+            role: None,
+            by: by.map(|by| by.username),
+            expires_at: Some(expires_at),
+            favourite: false,
+            notify: Notify::default(),
+            epoch: engine.epoch(),
+            newest: 0,
+            read_up_to: 0,
+            unread: 0,
+            mentions: 0,
+        })
+    }
+
+    /// Adds a private or direct room to the stored list, unless it is there. Returns `None` if the
+    /// list is full.
+    async fn add(
+        &self,
+        room: &RoomName,
+        accounts: &Accounts,
+        engine: &Engine,
+    ) -> Result<Option<RoomEntry>, ListError> {
+        let Some(id) = self.rooms.id() else { return Ok(None) };
+        // what was written in a direct room before the user has seen it is new
+        let is_direct = engine.policy_in_effect(room).await?.settings().visibility == Visibility::Direct;
+        let read_up_to = if is_direct { 0 } else { newest(engine, room).await? };
+        let change = RoomChange::new(engine.epoch(), read_up_to);
+        match accounts.store().keep(id.clone(), room.clone(), change).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(AddError::LimitReached { .. }) => {
+                tracing::warn!(user = %id, "the list of a user is full: a private room is not in it");
+                Ok(None)
+            }
+            Err(AddError::NoAccount) => Ok(None),
+            Err(AddError::Store(error)) => Err(error.into()),
+            Err(error) => Err(StoreError::other(error).into()),
+        }
+    }
+
+    /// Brings the entry of a private or direct room up to date. Returns the frame that says what it
+    /// is now: `kept`, or `dropped` if the user may not join it any more.
+    pub(crate) async fn refresh(
+        &self,
+        room: &RoomName,
+        accounts: &Accounts,
+        engine: &Engine,
+    ) -> Result<ServerFrame, ListError> {
+        if self.may_read(room, engine).await?
+            && let Some(entry) = self.add(room, accounts, engine).await?
+        {
+            return Ok(ServerFrame::Kept(Kept { reference: None, entry: self.put(entry, engine).await? }));
+        }
+        if let Some(id) = self.rooms.id() {
+            accounts.store().drop_room(id.clone(), room.clone()).await?;
+        }
+        self.remove(room);
+        Ok(ServerFrame::Dropped(Dropped { reference: None, room: room.clone() }))
     }
 
     /// Watches a room of the list, and counts its unread messages.
@@ -372,7 +496,8 @@ impl ListHandle {
         let addressed = engine.mentions_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD);
         let (newest, unread, mentions) = (count.newest, count.messages, addressed.await?.messages);
         let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions };
-        let entry = listed.entry(current);
+        let details = self.rooms.details(&listed.room, engine).await?;
+        let entry = listed.entry(details, current);
         self.rooms.put(listed);
         if self.rooms.sessions.load(Ordering::Relaxed) == 0 {
             // the last session has ended meanwhile

@@ -1,7 +1,9 @@
 //! State shared by the parts of a running server.
 
+mod acts;
 pub(crate) mod classic_clients;
 pub(crate) mod deletion;
+pub(crate) mod directory;
 pub(crate) mod drain;
 pub(crate) mod expiry;
 pub(crate) mod inbox;
@@ -30,6 +32,7 @@ use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::Config;
 use crate::context::classic_clients::ClassicClients;
+use crate::context::directory::Directory;
 use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
@@ -54,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) accounts: Option<Accounts>,
     /// The lists of rooms of connected users.
     pub(crate) inbox: Inbox,
+    /// The public rooms.
+    pub(crate) directory: Directory,
     /// The warnings that their users have not received.
     pub(crate) warnings: Warnings,
     /// The search for messages. `None` if nothing is indexed.

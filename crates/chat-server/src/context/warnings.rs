@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use chat_access::{AccessError, AccessStore, ActError, ActKind, AuditRecord, NewAct, Warning};
+use chat_access::{AccessError, AccessStore, AuditRecord, Named, Warning};
+use chat_protocol::UserId;
 use chat_protocol::v2::{ServerFrame, Warned};
-use chat_protocol::{Moderation, UserId};
 use parking_lot::Mutex;
 
-use crate::context::Context;
 use crate::context::sessions::Sessions;
 
 /// The users who have a warning to receive, so that the others need no look into the store when
@@ -48,7 +47,7 @@ impl Warnings {
         access: &dyn AccessStore,
         record: &AuditRecord,
     ) -> Result<(), AccessError> {
-        let user = &record.target.id;
+        let Some(Named { id: user, .. }) = &record.target else { return Ok(()) };
         // before its sessions are looked for: one that begins meanwhile looks into the store
         if let Some(users) = &mut *self.users.lock() {
             users.insert(user.clone());
@@ -94,24 +93,6 @@ impl Warnings {
             users.retain(|user| !ids.contains(user));
         }
         Ok(())
-    }
-}
-
-impl Context {
-    /// Carries out an act in a room, and tells a user who is warned.
-    ///
-    /// # Errors
-    /// [`ActError`] from the engine.
-    pub(crate) async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
-        let record = self.engine.act(act).await?;
-        if let Some(record) = &record
-            && let ActKind::Moderate(Moderation::Warn, _) = record.kind
-            && let Err(error) = self.warnings.warned(&self.sessions, &**self.engine.access(), record).await
-        {
-            // the warning is stored: at worst the user is told twice
-            tracing::debug!(%error, "a warning could not be acknowledged");
-        }
-        Ok(record)
     }
 }
 

@@ -219,7 +219,9 @@ fn check_origin(
 /// Parses the room and the name in `/ws/chat/{room}/{username}`.
 fn classic_target(path: &str) -> Option<(RoomName, Username)> {
     let (room, username) = path.strip_prefix("/ws/chat/")?.split_once('/')?;
-    Some((RoomName::parse(&decoded(room)?).ok()?, Username::parse(&decoded(username)?).ok()?))
+    // no guest has a role in a private room: its address is the same as one that does not exist
+    let room = RoomName::parse(&decoded(room)?).ok().filter(|room| !room.is_address())?;
+    Some((room, Username::parse(&decoded(username)?).ok()?))
 }
 
 /// A path segment without its percent-encoding. `None` if it is not UTF-8.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{Dropped, ErrorCode, Kept, Read, ServerFrame};
+use chat_access::Denied;
+use chat_protocol::v2::{ErrorCode, ServerFrame};
 use chat_protocol::{Identity, Reference, RoomName};
 use futures::FutureExt;
 
 use crate::accounts::Accounts;
 use crate::context::Context;
 use crate::context::inbox::{ListError, ListHandle};
+use crate::session::moderation::with_reference;
 use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
 
 /// What a change of the list needs.
@@ -39,6 +41,10 @@ pub(super) async fn readable(
 ) -> Result<(), NotChanged> {
     if list.may_read(room, &context.engine).await? {
         return Ok(());
+    }
+    if room.is_address() {
+        // the same for one that does not exist
+        return Err(NotChanged::Refused(ErrorCode::NotFound, Denied::NotFound.to_string()));
     }
     let message = "you may not join this room".to_owned();
     Err(NotChanged::Refused(ErrorCode::Forbidden, message))
@@ -76,7 +82,7 @@ impl Session {
             let answer = match changing.await {
                 Ok(frame) => {
                     context.sessions.send_to_others(user.id(), session, &frame);
-                    answer_with(frame, reference)
+                    with_reference(frame, reference)
                 }
                 Err(NotChanged::Refused(code, message)) => error_frame(reference, code, message),
                 Err(NotChanged::Failed(error)) => {
@@ -88,15 +94,4 @@ impl Session {
         };
         self.busy = Some(Busy::Working(work.boxed()));
     }
-}
-
-/// A frame that all sessions of a user receive, for the one that has asked for it.
-fn answer_with(mut frame: ServerFrame, asked: Option<Reference>) -> ServerFrame {
-    match &mut frame {
-        ServerFrame::Kept(Kept { reference, .. })
-        | ServerFrame::Dropped(Dropped { reference, .. })
-        | ServerFrame::Read(Read { reference, .. }) => *reference = asked,
-        _ => {}
-    }
-    frame
 }

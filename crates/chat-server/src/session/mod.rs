@@ -94,6 +94,8 @@ enum Done {
     Answered(Box<ServerFrame>),
     /// Of a command whose answer may be large. It does not count towards the reader's backlog.
     Found(Box<ServerFrame>),
+    /// Of `delete`: it is recorded, and can be submitted.
+    Recorded(Arc<Membership>, Submission),
     /// Of `join`.
     Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
     /// Of `history`, and of a `join` of a session that is in the room.
@@ -219,6 +221,7 @@ impl Session {
             Done::Identified(Err(error), reference) => return self.refuse_hello(error, reference),
             Done::Replaced(hello, reference, memberships) => self.welcome(hello, reference, memberships),
             Done::Answered(answer) => self.answer(&answer),
+            Done::Recorded(member, submission) => self.busy = Some(Busy::Sending(member, submission)),
             Done::Found(answer) => {
                 // as for any other answer
                 let _ = self.outbox.offer(&[frames::v2_frame(&answer).as_reply()]);

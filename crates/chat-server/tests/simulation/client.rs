@@ -254,7 +254,7 @@ impl Connection<'_> {
             let mut state = self.client.state.lock();
             (state.logs[&room].since(), state.rng.random_range(0..30))
         };
-        send_command(&mut self.socket, Command::Join(Join { room, since, history })).await
+        send_command(&mut self.socket, Command::Join(Join { room, invite: None, since, history })).await
     }
 
     /// Asks for everything after the cursor, although the client is in the room.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MemoryHistory,
-    Messages, NewEvent, OnAppended, Own, Page, Retention, StoredEvent, StoredSettings,
+    Messages, NewEvent, OnAppended, Own, Page, PublicRoom, Retention, StoredEvent, StoredSettings,
 };
 use chat_protocol::{Emoji, Epoch, Message, OwnReactions, Reactor, RoomName, UserId, Username};
 use futures::FutureExt;
@@ -255,6 +255,10 @@ impl HistoryStore for Store {
             read
         }
         .boxed()
+    }
+
+    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
+        async move { self.disk.content().public_rooms(limit).await }.boxed()
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {

@@ -5,8 +5,8 @@ use std::io;
 
 use chat_admin::v1::{
     Audit, Done, ErasedMessages, ErasedReactions, Level, Members, Message, Messages, ModerationRequest,
-    Notice, NoticeSent, Reaction, Reactions, RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings,
-    SettingsChange, Usage,
+    Notice, NoticeSent, Reaction, Reactions, Reports, RoleChange, RoomClosed, Rooms, Rules, Sessions,
+    Settings, SettingsChange, Usage,
 };
 use chat_protocol::{Moderation, RoomRole};
 use serde_json::json;
@@ -91,6 +91,28 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<Done>(&answer, |done| {
             done_text(done, &format!("{action}: {user:?} in the room {room:?}"))
         })
+    }
+
+    pub(super) fn reports(&self, room: Option<&str>, limit: usize) -> Result<(), AdminError> {
+        let mut list = Reports { reports: Vec::new(), next: None };
+        loop {
+            let left = limit.saturating_sub(list.reports.len()).min(500).to_string();
+            let before = list.next.map(|before| before.to_string());
+            let mut query = vec![("limit", &*left)];
+            query.extend(room.map(|room| ("room", room)));
+            query.extend(before.as_deref().map(|before| ("before", before)));
+            let page: Reports = self.client.parse(&self.client.get(&["reports"], &query)?)?;
+            list.reports.extend(page.reports);
+            list.next = page.next;
+            if list.next.is_none() || list.reports.len() >= limit {
+                return self.output.result(&list, tables::reports);
+            }
+        }
+    }
+
+    pub(super) fn close_report(&self, room: &str, number: u64) -> Result<(), AdminError> {
+        self.client.delete(&["rooms", room, "reports", &number.to_string()], &[])?;
+        self.output.sentence(&format!("closed the report {number} in the room {room:?}"))
     }
 
     pub(super) fn audit(&self, room: Option<&str>, limit: usize) -> Result<(), AdminError> {

@@ -48,8 +48,9 @@ pub(super) fn run(
         AdminCommand::Sessions => commands.sessions(),
         AdminCommand::Kick { room, username } => commands.kick(&room, &username),
         AdminCommand::CloseRoom { room, confirmation } => commands.close_room(&room, &confirmation),
-        AdminCommand::Settings { room, join, post, slow_mode, mention_room } => {
-            let change = SettingsChange { join, post, slow_mode_s: slow_mode, mention_room };
+        AdminCommand::Settings { room, title, topic, visibility, join, post, slow_mode, mention_room } => {
+            let slow_mode_s = slow_mode;
+            let change = SettingsChange { title, topic, visibility, join, post, slow_mode_s, mention_room };
             commands.settings(&room, change)
         }
         AdminCommand::Rules { room } => commands.rules(&room),
@@ -57,6 +58,8 @@ pub(super) fn run(
         AdminCommand::Moderate { room, action, user, reason, for_s } => {
             commands.moderate(&room, &user, action, reason, for_s)
         }
+        AdminCommand::Reports { room, limit } => commands.reports(room.as_deref(), limit),
+        AdminCommand::CloseReport { room, number } => commands.close_report(&room, number),
         AdminCommand::Audit { room, limit } => commands.audit(room.as_deref(), limit),
         AdminCommand::CloseSession { session } => commands.close_session(&session),
         AdminCommand::Usage { from, to, room } => {

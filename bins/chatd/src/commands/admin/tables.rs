@@ -1,6 +1,6 @@
 //! Responses as tables.
 
-use chat_admin::v1::{Audit, Members, Named, Rooms, Rules, Sessions, Settings, UsageRow};
+use chat_admin::v1::{Audit, Members, Named, Reports, Rooms, Rules, Sessions, Settings, UsageRow};
 use comfy_table::{Table, presets};
 
 use crate::cli::plural;
@@ -16,6 +16,9 @@ pub(super) fn settings(settings: &Settings) -> String {
         seconds => plural(seconds as usize, "second"),
     };
     let rows = [
+        ["title", settings.title.as_deref().unwrap_or_default()],
+        ["topic", settings.topic.as_deref().unwrap_or_default()],
+        ["visibility", settings.visibility.name()],
         ["join", settings.join.name()],
         ["post", settings.post.name()],
         ["slow mode", &slow_mode],
@@ -41,19 +44,44 @@ pub(super) fn rules(rules: &Rules) -> String {
 pub(super) fn audit(log: &Audit) -> String {
     let rows = log.records.iter().map(|record| {
         let by = record.by.as_ref().map_or("the operator", |by| &by.username);
-        let act = match (&record.role, &record.until) {
-            (Some(role), _) => format!("{} {role}", record.act),
-            (None, Some(until)) => format!("{} until {until}", record.act),
+        let act = match (&record.role, &record.until, record.message) {
+            (Some(role), ..) => format!("{} {role}", record.act),
+            (None, Some(until), _) => format!("{} until {until}", record.act),
+            (None, None, Some(number)) => format!("{} {number}", record.act),
             _ => record.act.clone(),
         };
+        let user = record.target.as_ref().map_or("", |target| &target.username);
         let room = record.room.as_deref().unwrap_or_default();
         let reason = record.reason.as_deref().unwrap_or_default().replace('\n', " ");
-        [&record.number.to_string(), &record.at, room, by, &act, &record.target.username, &reason]
+        [&record.number.to_string(), &record.at, room, by, &act, user, &reason]
             .map(ToString::to_string)
             .to_vec()
     });
     table(&["number", "at", "room", "by", "act", "user", "reason"], rows)
         .unwrap_or_else(|| "nothing was done".to_owned())
+}
+
+pub(super) fn reports(list: &Reports) -> String {
+    let rows = list.reports.iter().map(|report| {
+        let one_line = |text: &str| text.replace('\n', " ");
+        let reason = one_line(report.reason.as_deref().unwrap_or_default());
+        let (number, target) = (report.number.to_string(), report.target.to_string());
+        let body = one_line(&report.body);
+        [
+            &number,
+            &report.at,
+            &report.room,
+            &report.by.username,
+            &target,
+            &report.author.username,
+            &body,
+            &reason,
+        ]
+        .map(ToString::to_string)
+        .to_vec()
+    });
+    table(&["number", "at", "room", "by", "message", "from", "text", "reason"], rows)
+        .unwrap_or_else(|| "no reports".to_owned())
 }
 
 pub(super) fn members(response: &Members) -> String {

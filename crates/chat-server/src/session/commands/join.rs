@@ -23,7 +23,7 @@ const FULL_ROOM_RETRY_MS: u64 = 10_000;
 const CATCH_UP: CatchUpLimits = CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES);
 
 impl Session {
-    pub(super) fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
+    pub(super) fn join(&mut self, Join { room, invite, since, history }: Join, reference: Option<Reference>) {
         let Some(state) = &mut self.state else { return };
         let history = usize::try_from(history).unwrap_or(usize::MAX).min(PAGE_MESSAGES);
         match (state.rooms.get(&room).cloned(), since.clone()) {
@@ -56,14 +56,23 @@ impl Session {
         // the user is in the rooms of a replaced session: joining them costs the store nothing
         let is_replaced = state.replaced.as_ref().is_some_and(|replaced| replaced.contains(&room));
         let not_before = if is_replaced { None } else { state.next_join(self.context.config().joins) };
-        let (engine, user, window) =
-            (self.context.engine.clone(), Arc::clone(&state.user), state.window.clone());
+        let (context, user, window) =
+            (Arc::clone(&self.context), Arc::clone(&state.user), state.window.clone());
+        let is_account = state.list.is_some();
         let joining = async move {
             if let Some(not_before) = not_before {
                 sleep_until(not_before).await;
             }
-            let admission = engine.admit(&user, &room).await?.with_window(&window);
-            admission.join(subscribe).await
+            context.note_entry(&user, &room).await?;
+            let admission = match context.engine.admit(&user, &room).await {
+                Err(JoinError::Denied(Denied::NotFound | Denied::JoinNeedsRole))
+                    if is_account && context.let_in(&user, &room, invite.as_ref()).await? =>
+                {
+                    context.engine.admit(&user, &room).await?
+                }
+                admitted => admitted?,
+            };
+            admission.with_window(&window).join(subscribe).await
         };
         self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
     }
@@ -96,7 +105,11 @@ impl Session {
                     Denied::Banned { until } => *until,
                     _ => None,
                 };
-                let (code, message) = (ErrorCode::Forbidden, denied.to_string().into());
+                let code = match denied {
+                    Denied::NotFound => ErrorCode::NotFound,
+                    _ => ErrorCode::Forbidden,
+                };
+                let message = denied.to_string().into();
                 let error = Error { reference, code, message, retry_after_ms: None, until };
                 return self.answer(&ServerFrame::Error(error));
             }

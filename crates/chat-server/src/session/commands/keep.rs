@@ -18,7 +18,12 @@ async fn change(
     Lists { context, accounts, list, user }: Lists,
     Keep { room, favourite, notify }: Keep,
 ) -> Result<ServerFrame, NotChanged> {
-    if favourite == Some(false) {
+    if favourite == Some(false) && context.decline(&user, &room).await? {
+        return Ok(ServerFrame::Dropped(Dropped { reference: None, room }));
+    }
+    // a private room is in the list for as long as the user has a role in it
+    let stays = room.is_address() && list.may_read(&room, &context.engine).await?;
+    if favourite == Some(false) && !stays {
         accounts.store().drop_room(user.id().clone(), room.clone()).await?;
         list.remove(&room);
         return Ok(ServerFrame::Dropped(Dropped { reference: None, room }));
@@ -26,7 +31,10 @@ async fn change(
     readable(&list, &context, &room).await?;
     // a new entry is read up to the newest message
     let newest = newest(&context.engine, &room).await?;
-    let mut change = RoomChange::new(context.engine.epoch(), newest).favourite(true);
+    let mut change = RoomChange::new(context.engine.epoch(), newest);
+    if let Some(favourite) = if stays { favourite } else { Some(true) } {
+        change = change.favourite(favourite);
+    }
     if let Some(notify) = notify {
         change = change.notify(notify);
     }

@@ -13,12 +13,18 @@
 //! The machine-readable description, `docs/asyncapi.json`, is generated from the types. The tests
 //! of chat-protocol check that all of these agree.
 
+mod audit;
+mod close_report;
 mod configure_room;
 mod create_room;
 mod delete;
+mod direct;
+mod directory;
 mod edit;
 pub(super) mod hello;
 mod history;
+mod invite;
+mod invite_link;
 mod join;
 mod keep;
 mod leave;
@@ -28,6 +34,8 @@ mod moderate;
 mod ping;
 mod react;
 mod renew;
+mod report;
+mod reports;
 mod roles;
 mod search;
 mod send;
@@ -59,6 +67,14 @@ impl Session {
             Command::SetRole(set) => self.set_role(set, reference),
             Command::Roles(roles) => self.roles(roles, reference),
             Command::Moderate(moderate) => self.moderate(moderate, reference),
+            Command::Invite { room, username } => self.invite(&room, username, reference),
+            Command::InviteLink(link) => self.invite_link(link, reference),
+            Command::Report(report) => self.report(report, reference),
+            Command::Reports(reports) => self.reports(reports, reference),
+            Command::CloseReport { room, number } => self.close_report(&room, number, reference),
+            Command::Audit(audit) => self.audit(audit, reference),
+            Command::Directory(directory) => self.directory(directory, reference),
+            Command::Direct { username } => self.direct(username, reference),
             Command::Keep(keep) => self.keep(keep, reference),
             Command::MarkRead(mark) => self.mark_read(mark, reference),
             Command::Renew { token } => self.renew(token, reference),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_access::{ActKind, Action, Doer, NewAct, Person, Scope};
+use chat_access::{ActKind, Action, NewAct, Person, Scope};
 use chat_protocol::v2::{ErrorCode, Moderate, ServerFrame};
 use chat_protocol::{Moderation, Reference, Role, Timestamp, UserId, UserKind, Username};
 
@@ -26,17 +26,12 @@ impl Session {
 async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone> {
     let Moderate { action, user, target, reason, for_s, .. } = moderate;
     // whoever moderates nobody learns nothing about who is known here
-    match acting.member.check(Action::Moderate) {
-        Some(Ok(())) => {}
-        Some(Err(denied)) => return Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string())),
-        // removed a moment ago
-        None => return Err(NotDone::not_in_room(acting.room())),
-    }
+    acting.may(Action::Moderate)?;
     let target = person(&acting, user, target).await?.ok_or_else(NotDone::no_such_user)?;
     let until =
         for_s.map(|seconds| Timestamp::now().saturating_add(Duration::from_secs(seconds.min(MAX_FOR_S))));
     let until = until.filter(|_| matches!(action, Moderation::Ban | Moderation::Mute));
-    let (scope, by) = (Scope::Room(acting.room().clone()), Doer::User(Person::from(&*acting.user)));
+    let (scope, by) = (Scope::Room(acting.room().clone()), acting.doer());
     let kind = ActKind::Moderate(action, until);
     carry_out(&acting.context, NewAct::new(scope, by, kind, target).reason(reason)).await
 }

@@ -7,6 +7,7 @@ mod jwt;
 mod lists;
 mod moderation;
 mod names;
+mod private;
 mod registering;
 mod signing_in;
 mod tokens;

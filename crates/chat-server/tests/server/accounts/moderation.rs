@@ -86,7 +86,7 @@ async fn a_registered_room_is_ruled_by_its_owner_and_moderators() {
     // a newcomer is told its role
     let mut again = bob.hello(server.address).await;
     let joined = again.join("lobby").await;
-    let expected = json!({"join": "everyone", "post": "members", "slow_mode_s": 0, "mention_room": "moderators", "role": "moderator"});
+    let expected = json!({"visibility": "unlisted", "join": "everyone", "post": "members", "slow_mode_s": 0, "mention_room": "moderators", "role": "moderator"});
     assert_eq!(joined["info"], expected);
     server.stop().await.unwrap();
 }

@@ -1,0 +1,167 @@
+//! What moderators and owners do, and who hears of it.
+
+use chat_access::{ActError, ActKind, AuditRecord, Doer, Link, Named, NewAct, NewRecord, Person, Scope};
+use chat_history::HistoryError;
+use chat_protocol::v2::{Dropped, Invited, ServerFrame};
+use chat_protocol::{Identity, InviteCode, Moderation, Role, RoomName, Timestamp, UserId};
+use chat_rooms::JoinError;
+
+use crate::context::Context;
+use crate::context::inbox::ListError;
+
+impl Context {
+    /// Carries out an act in a room, and tells the user whom it concerns.
+    ///
+    /// # Errors
+    /// [`ActError`] from the engine.
+    pub(crate) async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
+        let record = self.engine.act(act).await?;
+        if let Some(record) = &record {
+            self.tell(record).await;
+        }
+        Ok(record)
+    }
+
+    /// Tells the sessions of the user whom an act concerns.
+    async fn tell(&self, record: &AuditRecord) {
+        let (Some(target), Some(room)) = (&record.target, record.scope.room()) else { return };
+        let told = match record.kind {
+            ActKind::Moderate(Moderation::Warn, _) => {
+                let warned = self.warnings.warned(&self.sessions, &**self.engine.access(), record);
+                if let Err(error) = warned.await {
+                    // the warning is stored: at worst the user is told twice
+                    tracing::debug!(%error, "a warning could not be acknowledged");
+                }
+                return;
+            }
+            ActKind::Invite(expires_at) => {
+                self.tell_invited(target, record.by.clone(), room, expires_at).await
+            }
+            ActKind::Accept | ActKind::EndInvitation if !room.is_address() => {
+                self.drop_invitation(&target.id, room);
+                Ok(())
+            }
+            ActKind::EndInvitation => {
+                self.drop_invitation(&target.id, room);
+                Ok(())
+            }
+            _ if room.is_address() => self.list_room(&target.id, room).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = told {
+            // the next list is right
+            tracing::debug!(%room, %error, "a user could not be told what was done");
+        }
+    }
+
+    async fn tell_invited(
+        &self,
+        user: &Named,
+        by: Option<Named>,
+        room: &RoomName,
+        expires_at: Timestamp,
+    ) -> Result<(), ListError> {
+        let title = self.engine.policy_in_effect(room).await?.settings().title.clone();
+        let invited = Invited { room: room.clone(), title, by: by.map(|by| by.username), expires_at };
+        self.sessions.send_to_user(&user.id, &ServerFrame::Invited(invited));
+        Ok(())
+    }
+
+    /// An invitation has ended: it is no longer in the list of the user. A room that is in the list
+    /// for another reason stays there.
+    fn drop_invitation(&self, user: &UserId, room: &RoomName) {
+        let is_listed = self.inbox.handle(user).is_some_and(|list| list.names().contains(room));
+        if !is_listed {
+            let dropped = Dropped { reference: None, room: room.clone() };
+            self.sessions.send_to_user(user, &ServerFrame::Dropped(dropped));
+        }
+    }
+
+    /// Lets a user into a room that did not admit it, if the user has an invitation, or the code of
+    /// a link. Returns whether it has.
+    ///
+    /// # Errors
+    /// [`JoinError`] if a store fails.
+    pub(crate) async fn let_in(
+        &self,
+        user: &Identity,
+        room: &RoomName,
+        code: Option<&InviteCode>,
+    ) -> Result<bool, JoinError> {
+        let failed = |error| JoinError::History(HistoryError::other(error));
+        let (access, now) = (self.engine.access(), Timestamp::now());
+        let hash = code.map(InviteCode::hash);
+        let has_link = match hash {
+            Some(hash) => access.link(hash, now).await.map_err(failed)?.as_ref() == Some(room),
+            None => false,
+        };
+        let person = Person::from(user);
+        let act =
+            |kind| NewAct::new(Scope::Room(room.clone()), Doer::User(person.clone()), kind, person.clone());
+        let act = match hash {
+            Some(hash) if has_link => act(ActKind::UseLink).link(Link { hash, uses: 0 }),
+            _ if self.is_invited(user, room).await.map_err(failed)? => act(ActKind::Accept),
+            _ => return Ok(false),
+        };
+        match self.act(act).await {
+            Ok(_) => Ok(true),
+            // it has ended a moment ago
+            Err(ActError::Refused(_)) => Ok(false),
+            Err(error) => Err(JoinError::History(HistoryError::other(error))),
+        }
+    }
+
+    async fn is_invited(&self, user: &Identity, room: &RoomName) -> Result<bool, chat_access::AccessError> {
+        let found = self.engine.access().invitations(vec![user.id().clone()], Timestamp::now()).await?;
+        Ok(found.iter().any(|invitation| invitation.room == *room))
+    }
+
+    /// Ends the invitation of a user into a room. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`ListError`] if a store fails.
+    pub(crate) async fn decline(&self, user: &Identity, room: &RoomName) -> Result<bool, ListError> {
+        if !self.is_invited(user, room).await? {
+            return Ok(false);
+        }
+        let person = Person::from(user);
+        let (scope, by) = (Scope::Room(room.clone()), Doer::User(person.clone()));
+        match self.act(NewAct::new(scope, by, ActKind::EndInvitation, person)).await {
+            Ok(record) => Ok(record.is_some()),
+            Err(ActError::Refused(_)) => Ok(false),
+            Err(ActError::Store(error)) => Err(error.into()),
+            Err(error) => Err(HistoryError::other(error).into()),
+        }
+    }
+
+    /// Records that a moderator of the server enters a private room in which it has no role.
+    ///
+    /// # Errors
+    /// [`JoinError`] if a store fails: then it must not enter.
+    pub(crate) async fn note_entry(&self, user: &Identity, room: &RoomName) -> Result<(), JoinError> {
+        if user.role() < Role::Moderator || !room.is_address() {
+            return Ok(());
+        }
+        let policy = self.engine.policy_in_effect(room).await?;
+        let actor = user.into();
+        if policy.role(&actor).is_some() || !policy.is_found_by(&actor) {
+            return Ok(());
+        }
+        let by = Named::new(user.id().clone(), user.username().clone());
+        let record = NewRecord::new(room.clone(), Some(by), ActKind::Enter, None);
+        let recorded = self.engine.access().record(record).await;
+        recorded.map(drop).map_err(|error| JoinError::History(HistoryError::other(error)))
+    }
+
+    /// Brings the entry of a private or direct room in the list of a user up to date, and tells the
+    /// sessions of the user. The list of a user who is not connected is read when it comes.
+    ///
+    /// # Errors
+    /// [`ListError`] if a store fails.
+    pub(crate) async fn list_room(&self, user: &UserId, room: &RoomName) -> Result<(), ListError> {
+        let (Some(accounts), Some(list)) = (&self.accounts, self.inbox.handle(user)) else { return Ok(()) };
+        let frame = list.refresh(room, accounts, &self.engine).await?;
+        self.sessions.send_to_user(user, &frame);
+        Ok(())
+    }
+}

@@ -1,0 +1,476 @@
+//! Private rooms, invitations, direct rooms, the directory, reports and the audit log, over sockets.
+
+use std::net::SocketAddr;
+
+use chat_protocol::Role;
+use chat_testkit::Client;
+use chat_testkit::http::request;
+use chat_testkit::v2::Session;
+use serde_json::{Value, json};
+
+use super::{User, post};
+use crate::support::{config, start_searching, start_with_accounts};
+
+async fn register(server: SocketAddr, username: &str) -> (User, Session) {
+    let user = User::register(server, username).await;
+    let session = user.hello(server).await;
+    (user, session)
+}
+
+async fn answered(session: &mut Session, command: Value, kind: &str) -> Value {
+    let answer = session.ask(command.clone()).await;
+    assert_eq!(answer["type"], kind, "{command}: {answer}");
+    answer
+}
+
+async fn refused(session: &mut Session, command: Value, code: &str) {
+    let answer = session.ask(command.clone()).await;
+    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
+}
+
+/// Creates a private room, enters it, and returns its address.
+async fn create(session: &mut Session, title: &str) -> String {
+    let created = answered(session, json!({"type": "create_room", "title": title}), "ack").await;
+    let room = created["room"].as_str().unwrap().to_owned();
+    session.join(&room).await;
+    room
+}
+
+fn rooms(list: &Value) -> Vec<(&str, &str)> {
+    let entries = list["entries"].as_array().unwrap().iter();
+    entries.map(|entry| (entry["room"].as_str().unwrap(), entry["kind"].as_str().unwrap())).collect()
+}
+
+async fn make_moderator(server: &crate::support::Running, user: &User) {
+    let accounts = server.control.accounts().unwrap().store();
+    accounts.set_role(user.id.parse().unwrap(), Role::Moderator).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_room_is_for_those_who_were_invited() {
+    let server = start_with_accounts(config()).await;
+    let (ana, mut owner) = register(server.address, "ana").await;
+    refused(&mut owner, json!({"type": "create_room"}), "missing_field").await;
+    let public = json!({"type": "create_room", "title": "x", "visibility": "public"});
+    refused(&mut owner, public, "forbidden").await;
+    let create =
+        json!({"type": "create_room", "title": "The club", "topic": "*us*", "post": "members", "ref": "c"});
+    owner.send(&create).await;
+    let kept = owner.next("kept").await["entry"].clone();
+    assert_eq!(
+        (&kept["kind"], &kept["title"], &kept["role"]),
+        (&json!("private"), &json!("The club"), &json!("owner"))
+    );
+    let created = owner.next("ack").await;
+    assert_eq!((&created["ref"], &created["room"]), (&json!("c"), &kept["room"]));
+    let club = created["room"].as_str().unwrap().to_owned();
+    assert!(club.len() == 27 && club.starts_with('~'), "{club}");
+    let info = &owner.join(&club).await["info"];
+    assert_eq!(
+        (&info["visibility"], &info["topic"], &info["role"]),
+        (&json!("private"), &json!("*us*"), &json!("owner"))
+    );
+
+    let (bob, mut guest_of_honour) = register(server.address, "bob").await;
+    let mut phone = bob.hello(server.address).await;
+    let join = json!({"type": "join", "room": club});
+    refused(&mut guest_of_honour, join.clone(), "not_found").await;
+    let invite = |name: &str| json!({"type": "invite", "room": club, "username": name});
+    refused(&mut owner, invite("nobody"), "not_found").await;
+    answered(&mut owner, invite("bob"), "done").await;
+    for session in [&mut guest_of_honour, &mut phone] {
+        let invited = session.next("invited").await;
+        assert_eq!(
+            (&invited["room"], &invited["title"], &invited["by"]),
+            (&json!(club), &json!("The club"), &json!("ana"))
+        );
+    }
+    // it is in the list until it is accepted, and says nothing of what was written
+    owner.send_message(&club, "hello").await;
+    let list = bob.hello(server.address).await.next("rooms").await;
+    let entry = &list["entries"][0];
+    assert_eq!(
+        (&entry["kind"], &entry["by"], &entry["newest"]),
+        (&json!("invitation"), &json!("ana"), &json!(0))
+    );
+    guest_of_honour.send(&join).await;
+    for session in [&mut guest_of_honour, &mut phone] {
+        let entry = session.next("kept").await["entry"].clone();
+        assert_eq!((&entry["kind"], &entry["role"]), (&json!("private"), &json!("member")));
+    }
+    guest_of_honour.next("joined").await;
+    guest_of_honour.send_message(&club, "hi").await;
+
+    // a member invites nobody, and nobody gets a role who has not accepted
+    let (cid, mut outsider) = register(server.address, "cid").await;
+    refused(&mut guest_of_honour, invite("cid"), "forbidden").await;
+    let role = json!({"type": "set_role", "room": club, "user": cid.id, "role": "member"});
+    refused(&mut owner, role, "not_found").await;
+    refused(&mut outsider, join.clone(), "not_found").await;
+
+    // an invitation can be declined
+    answered(&mut owner, invite("cid"), "done").await;
+    outsider.next("invited").await;
+    answered(&mut outsider, json!({"type": "keep", "room": club, "favourite": false}), "dropped").await;
+    refused(&mut outsider, join.clone(), "not_found").await;
+
+    // who loses the role loses the room, on all devices
+    let role = json!({"type": "set_role", "room": club, "user": bob.id});
+    answered(&mut owner, role, "done").await;
+    assert_eq!(guest_of_honour.next("left").await["reason"], "not_allowed");
+    for session in [&mut guest_of_honour, &mut phone] {
+        assert_eq!(session.next("dropped").await["room"], json!(club));
+    }
+    refused(&mut phone, join, "not_found").await;
+    let list = bob.hello(server.address).await.next("rooms").await;
+    assert_eq!(list["entries"], json!([]));
+    let list = ana.hello(server.address).await.next("rooms").await;
+    assert_eq!(rooms(&list), [(&*club, "private")]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_lets_in_as_many_as_it_says() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    let club = create(&mut owner, "The club").await;
+    let link =
+        answered(&mut owner, json!({"type": "invite_link", "room": club, "uses": 2}), "invite_link").await;
+    let code = link["invite"].as_str().unwrap();
+    let join = |code: &str| json!({"type": "join", "room": club, "invite": code});
+    let (_, mut bob) = register(server.address, "bob").await;
+    refused(&mut bob, join("AAAAAAAAAAAAAAAAAAAAAA"), "not_found").await;
+    refused(&mut bob, join("short"), "missing_field").await;
+    answered(&mut bob, join(code), "joined").await;
+    refused(&mut bob, json!({"type": "invite_link", "room": club}), "forbidden").await;
+    // coming again is no use of it
+    answered(&mut bob, json!({"type": "leave", "room": club}), "left").await;
+    answered(&mut bob, join(code), "joined").await;
+    // it is for accounts
+    let mut gus = Session::hello(server.address, "gus").await;
+    refused(&mut gus, join(code), "not_found").await;
+    let (_, mut cid) = register(server.address, "cid").await;
+    answered(&mut cid, join(code), "joined").await;
+    let (_, mut dan) = register(server.address, "dan").await;
+    refused(&mut dan, join(code), "not_found").await;
+
+    let link =
+        answered(&mut owner, json!({"type": "invite_link", "room": club, "uses": 9}), "invite_link").await;
+    let ended =
+        answered(&mut owner, json!({"type": "invite_link", "room": club, "uses": 0}), "invite_link").await;
+    assert_eq!(ended.get("invite"), None);
+    refused(&mut dan, join(link["invite"].as_str().unwrap()), "not_found").await;
+    for wrong in [json!({"uses": 1_001}), json!({"for_s": 0}), json!({"for_s": 2_592_001})] {
+        let mut command = wrong;
+        (command["type"], command["room"]) = ("invite_link".into(), club.clone().into());
+        refused(&mut owner, command, "missing_field").await;
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_users_have_a_direct_room() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut ana) = register(server.address, "ana").await;
+    let bob = User::register(server.address, "bob").await;
+    let direct = |name: &str| json!({"type": "direct", "username": name});
+    refused(&mut ana, direct("nobody"), "not_found").await;
+    refused(&mut ana, direct("ana"), "forbidden").await;
+    let opened = answered(&mut ana, direct("bob"), "room").await;
+    assert_eq!((&opened["with"], &opened["user"]), (&json!("bob"), &json!(bob.id)));
+    let room = opened["room"].as_str().unwrap().to_owned();
+    ana.join(&room).await;
+    ana.send_message(&room, "hello bob").await;
+
+    // bob, who was not there, has it in his list, with the message
+    let mut session = bob.hello(server.address).await;
+    let list = session.next("rooms").await;
+    let entry = &list["entries"][0];
+    assert_eq!(
+        (&entry["kind"], &entry["with"], &entry["unread"]),
+        (&json!("direct"), &json!("ana"), &json!(1))
+    );
+    assert_eq!(answered(&mut session, direct("ana"), "room").await["room"], json!(room));
+    let joined = session.join(&room).await;
+    assert_eq!(joined["info"]["visibility"], "direct");
+    session.send_message(&room, "hello ana").await;
+
+    // nobody changes anything there
+    for command in [
+        json!({"type": "configure_room", "room": room, "title": "x"}),
+        json!({"type": "create_room", "room": room}),
+        json!({"type": "invite", "room": room, "username": "ana"}),
+        json!({"type": "invite_link", "room": room}),
+        json!({"type": "set_role", "room": room, "user": bob.id, "role": "owner"}),
+        json!({"type": "moderate", "room": room, "action": "ban", "user": bob.id}),
+        json!({"type": "audit", "room": room}),
+        json!({"type": "reports", "room": room}),
+    ] {
+        refused(&mut ana, command, "forbidden").await;
+    }
+    let deletion = json!({"type": "delete", "room": room, "target": 3});
+    refused(&mut ana, deletion, "forbidden").await;
+
+    // a moderator of the server, who is one of two in another one, has no more rights there
+    let (sam, _) = register(server.address, "sam").await;
+    make_moderator(&server, &sam).await;
+    let mut sam = sam.hello(server.address).await;
+    refused(&mut sam, json!({"type": "join", "room": room}), "not_found").await;
+    let other = answered(&mut sam, direct("bob"), "room").await;
+    let other = other["room"].as_str().unwrap().to_owned();
+    sam.join(&other).await;
+    refused(
+        &mut sam,
+        json!({"type": "moderate", "room": other, "action": "ban", "user": bob.id}),
+        "forbidden",
+    )
+    .await;
+    refused(&mut sam, json!({"type": "configure_room", "room": other, "title": "x"}), "forbidden").await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_moderator_who_enters_a_private_room_is_recorded() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    let club = create(&mut owner, "The club").await;
+    let (sam, _) = register(server.address, "sam").await;
+    make_moderator(&server, &sam).await;
+    let mut moderator = sam.hello(server.address).await;
+    let other = chat_protocol::RoomName::address_from_random(1);
+    refused(&mut moderator, json!({"type": "join", "room": other}), "not_found").await;
+    moderator.join(&club).await;
+    let log = answered(&mut owner, json!({"type": "audit", "room": club}), "audit").await;
+    let acts: Vec<_> =
+        log["records"].as_array().unwrap().iter().map(|record| (&record["act"], &record["by"])).collect();
+    assert_eq!(acts, [(&json!("enter"), &json!("sam")), (&json!("register"), &json!("ana"))]);
+    server.stop().await.unwrap();
+}
+
+/// Nobody without a role can tell a private or direct room from an address that does not exist: every
+/// command, look-up and list has the same answer, byte by byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outsider_learns_nothing_about_private_rooms() {
+    let server = start_searching().await;
+    let (ana, mut owner) = register(server.address, "ana").await;
+    let (bob, mut member) = register(server.address, "bob").await;
+    let club = create(&mut owner, "The club").await;
+    answered(&mut owner, json!({"type": "invite", "room": club, "username": "bob"}), "done").await;
+    member.join(&club).await;
+    let direct = answered(&mut owner, json!({"type": "direct", "username": "bob"}), "room").await;
+    let direct = direct["room"].as_str().unwrap().to_owned();
+    owner.join(&direct).await;
+    for room in [&club, &direct] {
+        let seq = owner.send_message(room, "a secret @bob").await;
+        owner.ask(json!({"type": "react", "room": room, "target": seq, "emoji": ":+1:", "on": true})).await;
+    }
+    let report = json!({"type": "report", "room": club, "target": 1});
+    owner.ask(report).await;
+    let search = json!({"type": "search", "query": "secret"});
+    while owner.ask(search.clone()).await["messages"].as_array().unwrap().len() < 2 {}
+
+    // those who had a role, and have none any more, are outsiders, too
+    let (dan, mut former) = register(server.address, "dan").await;
+    answered(&mut owner, json!({"type": "invite", "room": club, "username": "dan"}), "done").await;
+    former.join(&club).await;
+    answered(&mut owner, json!({"type": "set_role", "room": club, "user": dan.id}), "done").await;
+    former.next("dropped").await;
+    let (_, mut account) = register(server.address, "cid").await;
+    account.next("rooms").await;
+    let mut guest = Session::hello(server.address, "gus").await;
+    let absent = chat_protocol::RoomName::address_from_random(7).to_string();
+
+    let commands = |room: &str| {
+        let epoch = server.engine.epoch();
+        let mut commands = vec![
+            json!({"type": "join", "room": room}),
+            json!({"type": "join", "room": room, "history": 50}),
+            json!({"type": "join", "room": room, "since": {"epoch": epoch, "seq": 1}}),
+            json!({"type": "join", "room": room, "invite": "AAAAAAAAAAAAAAAAAAAAAA"}),
+            json!({"type": "leave", "room": room}),
+            json!({"type": "send", "room": room, "body": "x", "id": "m1"}),
+            json!({"type": "edit", "room": room, "target": 1, "body": "x"}),
+            json!({"type": "delete", "room": room, "target": 1}),
+            json!({"type": "react", "room": room, "target": 1, "emoji": ":+1:", "on": true}),
+            json!({"type": "history", "room": room}),
+            json!({"type": "members", "room": room}),
+            json!({"type": "search", "room": room, "query": "secret"}),
+            json!({"type": "typing", "room": room}),
+            json!({"type": "create_room", "room": room}),
+            json!({"type": "configure_room", "room": room, "title": "x"}),
+            json!({"type": "set_role", "room": room, "user": bob.id, "role": "member"}),
+            json!({"type": "roles", "room": room}),
+            json!({"type": "invite", "room": room, "username": "cid"}),
+            json!({"type": "invite_link", "room": room}),
+            json!({"type": "report", "room": room, "target": 1}),
+            json!({"type": "reports", "room": room}),
+            json!({"type": "close_report", "room": room, "number": 1}),
+            json!({"type": "audit", "room": room}),
+            json!({"type": "keep", "room": room}),
+            json!({"type": "keep", "room": room, "favourite": true}),
+            json!({"type": "keep", "room": room, "favourite": false}),
+            json!({"type": "mark_read", "room": room, "epoch": epoch, "up_to": 9}),
+        ];
+        for action in ["kick", "ban", "unban", "mute", "unmute", "warn"] {
+            for target in [json!({"user": ana.id}), json!({"target": 1})] {
+                let mut command = target;
+                (command["type"], command["room"], command["action"]) =
+                    ("moderate".into(), room.into(), action.into());
+                commands.push(command);
+            }
+        }
+        commands
+    };
+    for session in [&mut former, &mut account, &mut guest] {
+        for room in [&club, &direct] {
+            for (there, nowhere) in commands(room).into_iter().zip(commands(&absent)) {
+                let answers =
+                    [(&there, room), (&nowhere, &absent)].map(|(command, room)| (command.clone(), room));
+                let mut texts = Vec::new();
+                for (command, room) in answers {
+                    let answer = session.ask(command).await.to_string();
+                    texts.push(answer.replace(room.as_str(), "~"));
+                }
+                assert_eq!(texts[0], texts[1], "{there}");
+                assert!(!texts[0].contains("joined"), "{}", texts[0]);
+            }
+        }
+        let found = session.ask(search.clone()).await;
+        assert_eq!(found["messages"], json!([]), "{found}");
+        let found = session.ask(json!({"type": "directory"})).await;
+        assert_eq!(found["rooms"], json!([]), "{found}");
+    }
+
+    // look-ups and classic clients, under names that are and are not there
+    for room in [&club, &direct] {
+        for name in ["ana", "bob", "zoe"] {
+            let mut answers = Vec::new();
+            for room in [room, &absent] {
+                let path = format!("/chat/get_signed_user/{room}/{name}");
+                let look_up = request(server.address, "GET", &path, &[]).await;
+                let headers: Vec<_> =
+                    look_up.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+                let body = String::from_utf8_lossy(&look_up.body).into_owned();
+                answers.push((look_up.status, headers, body));
+                let classic = Client::try_enter(server.address, room, name).await.expect_err("refused");
+                answers.push((
+                    classic.status,
+                    Vec::new(),
+                    String::from_utf8_lossy(&classic.body).into_owned(),
+                ));
+            }
+            assert_eq!(answers[..2], answers[2..], "{name}");
+            assert_eq!(answers[1].0, 404);
+        }
+    }
+
+    // what others see of the members says nothing of their rooms
+    let profile = request(server.address, "GET", "/api/v1/users/bob", &[]).await;
+    assert!(!String::from_utf8_lossy(&profile.body).contains('~'), "{profile:?}");
+    let anonymous = post(server.address, "login", None, &json!({"username": "x", "password": "y"})).await;
+    assert_eq!(anonymous.status, 401);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_directory_lists_public_rooms() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut ana) = register(server.address, "ana").await;
+    for (room, title, topic) in [("tea", "Tea and cake", "all about *tea*"), ("code", "Programming", "Rust")]
+    {
+        ana.join(room).await;
+        let create = json!({"type": "create_room", "room": room, "title": title, "topic": topic, "visibility": "public"});
+        answered(&mut ana, create, "ack").await;
+    }
+    ana.join("hidden").await;
+    answered(&mut ana, json!({"type": "create_room", "room": "hidden"}), "ack").await;
+    ana.send_message("tea", "hello").await;
+    let mut gus = Session::hello(server.address, "gus").await;
+    let names = |page: &Value| -> Vec<String> {
+        let rooms = page["rooms"].as_array().unwrap().iter();
+        rooms.map(|room| room["room"].as_str().unwrap().to_owned()).collect()
+    };
+    let page = loop {
+        let page = answered(&mut gus, json!({"type": "directory"}), "directory").await;
+        if page["rooms"][0].get("last_message_at").is_some() {
+            break page;
+        }
+    };
+    assert_eq!(names(&page), ["tea", "code"], "those with the newest messages first");
+    let tea = &page["rooms"][0];
+    assert_eq!((&tea["title"], &tea["members"]), (&json!("Tea and cake"), &json!(1)));
+    assert_eq!(page["rooms"][1].get("last_message_at"), None);
+    for (query, expected) in
+        [("CAKE", vec!["tea"]), ("rust", vec!["code"]), ("cod", vec!["code"]), ("hid", vec![])]
+    {
+        let found = answered(&mut gus, json!({"type": "directory", "query": query}), "directory").await;
+        assert_eq!(names(&found), expected, "{query}");
+    }
+    let first = answered(&mut gus, json!({"type": "directory", "limit": 1}), "directory").await;
+    assert_eq!((names(&first), &first["more"]), (vec!["tea".to_owned()], &json!(true)));
+    let rest = answered(&mut gus, json!({"type": "directory", "after": 1}), "directory").await;
+    assert_eq!((names(&rest), &rest["more"]), (vec!["code".to_owned()], &json!(false)));
+    refused(&mut gus, json!({"type": "directory", "query": "x".repeat(201)}), "missing_field").await;
+
+    // a room that is private now is not in it, and says so only to those who knew it
+    answered(&mut ana, json!({"type": "configure_room", "room": "tea", "visibility": "private"}), "ack")
+        .await;
+    let page = answered(&mut gus, json!({"type": "directory"}), "directory").await;
+    assert_eq!(names(&page), ["code"]);
+    refused(&mut gus, json!({"type": "join", "room": "tea"}), "forbidden").await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moderators_see_reports_and_what_was_done() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    owner.join("lobby").await;
+    answered(&mut owner, json!({"type": "create_room", "room": "lobby"}), "ack").await;
+    let (mut gus, _) = Session::enter(server.address, "lobby", "gus").await;
+    let (mut eve, _) = Session::enter(server.address, "lobby", "eve").await;
+    let seq = eve.send_message("lobby", "buy *this*").await;
+    let report = json!({"type": "report", "room": "lobby", "target": seq, "reason": "spam"});
+    for _ in 0..2 {
+        answered(&mut gus, report.clone(), "done").await;
+    }
+    refused(&mut gus, json!({"type": "report", "room": "lobby", "target": 99}), "not_found").await;
+    for command in ["reports", "audit"] {
+        refused(&mut gus, json!({"type": command, "room": "lobby"}), "forbidden").await;
+    }
+    // the copy stays
+    answered(&mut eve, json!({"type": "delete", "room": "lobby", "target": seq}), "ack").await;
+    let page = answered(&mut owner, json!({"type": "reports", "room": "lobby"}), "reports").await;
+    let report = &page["reports"][0];
+    assert_eq!((page["reports"].as_array().unwrap().len(), &page["more"]), (1, &json!(false)));
+    assert_eq!(
+        (&report["from"], &report["body"], &report["by"]),
+        (&json!("eve"), &json!("buy *this*"), &json!("gus"))
+    );
+    assert_eq!((&report["reason"], &report["target"]), (&json!("spam"), &json!(seq)));
+    let close = json!({"type": "close_report", "room": "lobby", "number": report["number"]});
+    refused(&mut gus, close.clone(), "forbidden").await;
+    answered(&mut owner, close.clone(), "done").await;
+    refused(&mut owner, close, "not_found").await;
+
+    // what the author deletes is the author's; what others delete is recorded
+    let seq = eve.send_message("lobby", "buy that").await;
+    answered(&mut owner, json!({"type": "delete", "room": "lobby", "target": seq}), "ack").await;
+    let own = owner.send_message("lobby", "oops").await;
+    answered(&mut owner, json!({"type": "delete", "room": "lobby", "target": own}), "ack").await;
+    answered(&mut owner, json!({"type": "configure_room", "room": "lobby", "slow_mode_s": 5}), "ack").await;
+    answered(&mut owner, json!({"type": "configure_room", "room": "lobby", "slow_mode_s": 5}), "ack").await;
+    let log = answered(&mut owner, json!({"type": "audit", "room": "lobby"}), "audit").await;
+    let acts: Vec<_> =
+        log["records"].as_array().unwrap().iter().map(|record| record["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["configure", "delete", "close_report", "register"]);
+    let deleted = &log["records"][1];
+    assert_eq!((&deleted["target"], &deleted["username"]), (&json!(seq), &json!("eve")));
+    let page = answered(&mut owner, json!({"type": "audit", "room": "lobby", "limit": 1}), "audit").await;
+    assert_eq!(page["more"], true);
+    let before = page["records"][0]["number"].clone();
+    let page =
+        answered(&mut owner, json!({"type": "audit", "room": "lobby", "before": before}), "audit").await;
+    assert_eq!((&page["records"][0]["act"], &page["more"]), (&json!("delete"), &json!(false)));
+    server.stop().await.unwrap();
+}
