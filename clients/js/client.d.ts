@@ -293,10 +293,18 @@ export interface JoinOptions {
    * `joined` says `recovered: true`, everything after it follows as events.
    */
   since?: Since;
+  /** The code of an invite link, by which the user becomes a member of the room. */
+  invite?: string;
 }
 
 /** The settings of a room. Treat a value that you do not know like the strictest one. */
 export interface RoomInfo {
+  /** What the room is called; `null`: by its name. To change it, `null` removes it. */
+  title: string | null;
+  /** What the room is about, in Markdown. */
+  topic: string | null;
+  /** Who can find the room. */
+  visibility: 'public' | 'unlisted' | 'private' | 'direct' | (string & {});
   /** Who may join. */
   join: 'everyone' | 'accounts' | 'members' | (string & {});
   /** Who may post. */
@@ -305,6 +313,69 @@ export interface RoomInfo {
   slowModeS: number;
   /** Who may address everyone with `@room`. */
   mentionRoom: 'moderators' | 'everyone' | (string & {});
+}
+
+/** A link that invites users into a room. */
+export interface InviteLink {
+  /** For the option `invite` of `join`: a secret. */
+  invite: string;
+  uses: number;
+  expiresAt: string;
+}
+
+/** A message that a user has reported. */
+export interface Report {
+  number: number;
+  at: string;
+  /** Who has reported it. */
+  by: string;
+  /** The number of the message, its sender, and its text at that time. */
+  target: number;
+  user: string;
+  from: string;
+  body: string;
+  reason?: string;
+}
+
+export interface ReportsPage {
+  reports: Report[];
+  more: boolean;
+}
+
+/** Something that was done in a room. */
+export interface AuditRecord {
+  number: number;
+  at: string;
+  /** Absent: the operator. */
+  by?: string;
+  act: string;
+  username?: string;
+  user?: string;
+  /** The number of the message or of the report. */
+  target?: number;
+  role?: string;
+  until?: string;
+  reason?: string;
+}
+
+export interface AuditPage {
+  records: AuditRecord[];
+  more: boolean;
+}
+
+/** A public room. */
+export interface DirectoryEntry {
+  room: string;
+  title: string | null;
+  topic: string | null;
+  /** How many users are in the room now. */
+  members: number;
+  lastMessageAt?: string;
+}
+
+export interface DirectoryPage {
+  rooms: DirectoryEntry[];
+  more: boolean;
 }
 
 export type Role = 'member' | 'moderator' | 'owner';
@@ -496,7 +567,17 @@ export interface RoomEvents {
 /** A room in the list of a user with an account. */
 export interface ListEntry {
   room: string;
-  kind: 'room' | (string & {});
+  /** Joining an `invitation` accepts it; `keep` with `favourite: false` declines it. */
+  kind: 'room' | 'private' | 'direct' | 'invitation' | (string & {});
+  title: string | null;
+  /** The name of the other user of a direct room. */
+  with: string | null;
+  /** The user's role in the room. */
+  role: Role | (string & {}) | null;
+  /** Who has invited the user. */
+  by: string | null;
+  /** When an invitation ends. */
+  expiresAt?: string;
   favourite: boolean;
   /** What the user wants to be notified of. */
   notify: 'all' | 'mentions' | 'none' | (string & {});
@@ -527,6 +608,8 @@ export interface ClientEvents extends RoomEvents {
    * whole server.
    */
   warned: { room?: string; by?: string; reason?: string; at: string };
+  /** The user is invited into a room. Joining it accepts the invitation. */
+  invited: { room: string; title: string | null; by: string | null; expiresAt: string };
   /** An announcement by an admin. Without a `room` it is for everyone. */
   notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };
   /** The server reported an error that belongs to no command. */
@@ -581,6 +664,14 @@ export class Room extends Emitter<RoomEvents> {
   setRole(user: string, role: Role | null): Promise<void>;
   roles(query?: { after?: string; limit?: number }): Promise<RolesPage>;
   moderate(action: Moderation, whom: Whom): Promise<void>;
+  /** As the methods of `ChatClient`. */
+  invite(username: string): Promise<void>;
+  inviteLink(options?: { uses?: number; seconds?: number }): Promise<InviteLink>;
+  endInviteLinks(): Promise<void>;
+  report(target: number, reason?: string): Promise<void>;
+  reports(query?: { before?: number; limit?: number }): Promise<ReportsPage>;
+  closeReport(number: number): Promise<void>;
+  audit(query?: { before?: number; limit?: number }): Promise<AuditPage>;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
   /** Reads `members` again, up to `limit` names. */
@@ -700,6 +791,34 @@ export class ChatClient extends Emitter<ClientEvents> {
    * effect.
    */
   moderate(room: string, action: Moderation, whom: Whom): Promise<void>;
+  /**
+   * Creates a private room, whose owner is the user. Resolves with its address, which is random:
+   * join it next.
+   */
+  createPrivate(settings: Partial<RoomInfo> & { title: string }): Promise<string>;
+  /** Invites a user with an account, who becomes a member by joining the room. */
+  invite(room: string, username: string): Promise<void>;
+  /**
+   * Makes a link by which `uses` users (1 if absent, at most 1000) become members, within `seconds`
+   * (7 days if absent, at most 30 days).
+   */
+  inviteLink(room: string, options?: { uses?: number; seconds?: number }): Promise<InviteLink>;
+  /** Ends all links of a room. */
+  endInviteLinks(room: string): Promise<void>;
+  /** Shows the moderators of a room a message. They get a copy. */
+  report(room: string, target: number, reason?: string): Promise<void>;
+  /** The open reports in a room, newest first; 50 if `limit` is absent. For moderators. */
+  reports(room: string, query?: { before?: number; limit?: number }): Promise<ReportsPage>;
+  closeReport(room: string, number: number): Promise<void>;
+  /** What was done in a room, newest first; 50 if `limit` is absent. For moderators. */
+  audit(room: string, query?: { before?: number; limit?: number }): Promise<AuditPage>;
+  /** Opens the direct room with another user who has an account: join `room` next. */
+  direct(username: string): Promise<{ room: string; with: string; user: string }>;
+  /**
+   * The public rooms, those with the newest messages first; 50 if `limit` is absent. `after` is how
+   * many the pages before had.
+   */
+  directory(query?: { query?: string; after?: number; limit?: number }): Promise<DirectoryPage>;
   /**
    * Searches for messages that have all words of the query. Rejects with `forbidden` if the server
    * keeps no history, and with `missing_field` if the query has no word.

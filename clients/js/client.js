@@ -49,10 +49,15 @@ export class ChatError extends Error {
 
 const disconnected = () => new ChatError('disconnected', 'not connected to the server');
 
-const settingFields = ({ join, post, slowModeS, mentionRoom }) => ({ join, post, slow_mode_s: slowModeS, mention_room: mentionRoom });
+/** `null` removes a title or a topic. */
+const settingFields = ({ title, topic, visibility, join, post, slowModeS, mentionRoom }) => (
+  { title: title === null ? '' : title, topic: topic === null ? '' : topic, visibility, join, post, slow_mode_s: slowModeS, mention_room: mentionRoom }
+);
 
 /** The settings in `info`. Older servers have fewer of them. */
-const settingsOf = ({ join, post, slow_mode_s: slowModeS = 0, mention_room: mentionRoom = 'moderators' }) => ({ join, post, slowModeS, mentionRoom });
+const settingsOf = ({ title = null, topic = null, visibility = 'unlisted', join, post, slow_mode_s: slowModeS = 0, mention_room: mentionRoom = 'moderators' }) => (
+  { title, topic, visibility, join, post, slowModeS, mentionRoom }
+);
 
 /** What the user is in a room, from `you` or `info`. */
 const standingOf = ({ role = null, muted = false, muted_until: mutedUntil }) => ({ role, muted, mutedUntil });
@@ -98,8 +103,8 @@ class Emitter {
 }
 
 /** An entry of the list of rooms, as programs see it. */
-function entryOf({ room, kind, favourite, notify, epoch, newest, read_up_to: readUpTo, unread, mentions }) {
-  return { room, kind, favourite, notify, epoch, newest, readUpTo, unread, mentions };
+function entryOf({ room, kind, title = null, with: other = null, role = null, by = null, expires_at: expiresAt, favourite, notify, epoch, newest, read_up_to: readUpTo, unread, mentions }) {
+  return { room, kind, title, with: other, role, by, expiresAt, favourite, notify, epoch, newest, readUpTo, unread, mentions };
 }
 
 function report(error) {
@@ -429,9 +434,10 @@ class Membership {
   typedAt = -Infinity;
   timer;
 
-  constructor(name, history, since) {
+  constructor(name, history, since, invite) {
     this.name = name;
     this.history = history;
+    this.invite = invite;
     if (since) ({ epoch: this.epoch, seq: this.seq } = since);
   }
 
@@ -521,6 +527,34 @@ export class Room extends Emitter {
 
   moderate(action, whom) {
     return this.#client.moderate(this.name, action, whom);
+  }
+
+  invite(username) {
+    return this.#client.invite(this.name, username);
+  }
+
+  inviteLink(options) {
+    return this.#client.inviteLink(this.name, options);
+  }
+
+  endInviteLinks() {
+    return this.#client.endInviteLinks(this.name);
+  }
+
+  report(target, reason) {
+    return this.#client.report(this.name, target, reason);
+  }
+
+  reports(query) {
+    return this.#client.reports(this.name, query);
+  }
+
+  closeReport(number) {
+    return this.#client.closeReport(this.name, number);
+  }
+
+  audit(query) {
+    return this.#client.audit(this.name, query);
   }
 
   react(target, emoji, on) {
@@ -823,13 +857,13 @@ export class ChatClient extends Emitter {
     this.#closeFor(new ChatError('closed', 'the client is closed'));
   }
 
-  join(name, { history = 0, since } = {}) {
+  join(name, { history = 0, since, invite } = {}) {
     name = name.normalize('NFC');
     if (this.#status.state === 'closed') return Promise.reject(closedError(this.#status.reason));
     const existing = this.#memberships.get(name);
-    if (existing?.leaving) return existing.leaving.promise.then(() => this.join(name, { history, since }));
+    if (existing?.leaving) return existing.leaving.promise.then(() => this.join(name, { history, since, invite }));
     if (existing) return Promise.reject(new ChatError('already_in_room', 'you are already in that room'));
-    const membership = new Membership(name, history, since);
+    const membership = new Membership(name, history, since, invite);
     membership.room = new Room(membership, this);
     membership.sendQueue = new SendQueue((message) => this.#write(membership, message));
     membership.joining = deferred();
@@ -1120,6 +1154,7 @@ export class ChatClient extends Emitter {
       return this.emit('notice', { room, level: frame.level, body: frame.body });
     }
     // Also of a room that the user is not in any more.
+    if (frame.type === 'invited') return this.emit('invited', { room: frame.room, title: frame.title ?? null, by: frame.by ?? null, expiresAt: frame.expires_at });
     if (frame.type === 'warned') return this.emit('warned', { room: frame.room, by: frame.by, reason: frame.reason, at: frame.at });
     const membership = this.#memberships.get(frame.room);
     if (frame.type === 'error') return this.emit('error', new ChatError(frame.code, frame.message));
@@ -1333,6 +1368,12 @@ export class ChatClient extends Emitter {
     return seq;
   }
 
+  /** Creates a private room, whose owner is the user. The settings need a `title`. Resolves with its address: join it next. */
+  async createPrivate(settings) {
+    const { room } = await this.#ask({ type: 'create_room', ...settingFields(settings) });
+    return room;
+  }
+
   /** Changes settings of a room; those that are absent stay. As for `edit`. */
   async configureRoom(name, settings) {
     const { seq = null } = await this.#ask({ type: 'configure_room', room: name.normalize('NFC'), ...settingFields(settings) });
@@ -1353,6 +1394,57 @@ export class ChatClient extends Emitter {
   /** Removes, bans, mutes or warns a user (by id) or the author of a message (by number). */
   async moderate(name, action, { user, target, reason, seconds } = {}) {
     await this.#ask({ type: 'moderate', room: name.normalize('NFC'), action, user, target, reason, for_s: seconds });
+  }
+
+  /** Shows the moderators of a room a message. */
+  async report(name, target, reason) {
+    await this.#ask({ type: 'report', room: name.normalize('NFC'), target, reason });
+  }
+
+  /** A page of the open reports: `{reports, more}`, newest first. */
+  async reports(name, { before, limit } = {}) {
+    const { reports, more } = await this.#ask({ type: 'reports', room: name.normalize('NFC'), before, limit });
+    return { reports, more };
+  }
+
+  async closeReport(name, number) {
+    await this.#ask({ type: 'close_report', room: name.normalize('NFC'), number });
+  }
+
+  /** A page of what moderators and owners have done: `{records, more}`, newest first. */
+  async audit(name, { before, limit } = {}) {
+    const { records, more } = await this.#ask({ type: 'audit', room: name.normalize('NFC'), before, limit });
+    return { records, more };
+  }
+
+  // Invitations, direct rooms and the directory.
+
+  /** Invites a user with an account into a room. */
+  async invite(name, username) {
+    await this.#ask({ type: 'invite', room: name.normalize('NFC'), username: username.normalize('NFC') });
+  }
+
+  /** Makes a link for some users: `{invite, uses, expiresAt}`. `invite` is a secret, for `join`. */
+  async inviteLink(name, { uses = 1, seconds } = {}) {
+    const { invite, uses: left, expires_at: expiresAt } = await this.#ask({ type: 'invite_link', room: name.normalize('NFC'), uses, for_s: seconds });
+    return { invite, uses: left, expiresAt };
+  }
+
+  async endInviteLinks(name) {
+    await this.#ask({ type: 'invite_link', room: name.normalize('NFC'), uses: 0 });
+  }
+
+  /** Opens the direct room with a user: `{room, with, user}`. Join `room` next. */
+  async direct(username) {
+    const { room, with: other, user } = await this.#ask({ type: 'direct', username: username.normalize('NFC') });
+    return { room, with: other, user };
+  }
+
+  /** A page of the public rooms: `{rooms, more}`, those with the newest messages first. `after` is how many the pages before had. */
+  async directory({ query, after, limit } = {}) {
+    const { rooms, more } = await this.#ask({ type: 'directory', query, after, limit });
+    const entry = ({ room, title = null, topic = null, members, last_message_at: lastMessageAt }) => ({ room, title, topic, members, lastMessageAt });
+    return { rooms: rooms.map(entry), more };
   }
 
   // The list of the user's rooms.
@@ -1527,8 +1619,8 @@ function parsed(text) {
   }
 }
 
-function joinOf({ name, since, history }) {
-  return { type: 'join', room: name, since, history };
+function joinOf({ name, invite, since, history }) {
+  return { type: 'join', room: name, invite, since, history };
 }
 
 /** Whether a frame belongs to the log of its room, whatever its type. */

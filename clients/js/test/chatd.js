@@ -32,6 +32,15 @@ export async function member(t, url, username, room, options = {}) {
   return { client: chatClient, room: joined.room, joined };
 }
 
+/** The token of a new account. */
+export async function account(server, username) {
+  const response = await fetch(`${server.address}/api/v1/accounts`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username, password: 'correct horse' }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json()).token;
+}
+
 /** The next event of this type that `matches`. */
 export function next(emitter, type, matches = () => true) {
   return new Promise((resolve) => {

@@ -175,7 +175,7 @@ test('a room has its settings, and reports changes', (t) => {
   const { client, socket, room } = inRoom(t, log);
   const changes = [];
   room.on('roomChanged', ({ room: where, info }) => changes.push([where.name, info.post, room.info.post, room.seq]));
-  assert.deepEqual(room.info, { join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
+  assert.deepEqual(room.info, { title: null, topic: null, visibility: 'unlisted', join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
   socket.deliver(log.configure({ post: 'accounts' }));
   // missed events, of which one is in a sync
   log.configure({ post: 'moderators' });

@@ -2,16 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { client, member, next, startServer } from './chatd.js';
+import { account, client, member, next, startServer } from './chatd.js';
 import { JOINED, connected } from './support/socket.js';
-
-async function account(server, username) {
-  const response = await fetch(`${server.address}/api/v1/accounts`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username, password: 'correct horse' }),
-  });
-  assert.ok(response.ok);
-  return (await response.json()).token;
-}
 
 test('an owner registers a room, gives a role, and changes the settings', async (t) => {
   const server = await startServer(t);
@@ -29,7 +21,7 @@ test('an owner registers a room, gives a role, and changes the settings', async 
   assert.equal((await promoted).standing.role, 'moderator');
   const changed = next(bob.room, 'roomChanged', ({ by }) => by === 'ana');
   assert.ok(await ana.room.configure({ post: 'moderators', slowModeS: 0 }) > 1);
-  const expected = { join: 'everyone', post: 'moderators', slowModeS: 0, mentionRoom: 'moderators' };
+  const expected = { title: null, topic: null, visibility: 'unlisted', join: 'everyone', post: 'moderators', slowModeS: 0, mentionRoom: 'moderators' };
   assert.deepEqual((await changed).info, expected);
   assert.equal(await ana.room.configure({ slowModeS: 0 }), null);
   const { roles, more } = await bob.room.roles();
@@ -104,6 +96,6 @@ test('a server without roles has settings for all the same', (t) => {
   const { client: chat, socket } = connected(t);
   chat.join('lobby');
   socket.reply({ ...JOINED, info: { join: 'everyone', post: 'everyone' } });
-  assert.deepEqual(chat.room('lobby').info, { join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
+  assert.deepEqual(chat.room('lobby').info, { title: null, topic: null, visibility: 'unlisted', join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
   assert.equal(chat.room('lobby').standing.role, null);
 });

@@ -87,7 +87,7 @@ impl Fixture {
     }
 
     fn join(&mut self) -> PendingReply<Arc<crate::model::Joined>> {
-        self.submit(|responder| Request::Join { room: lobby(), history: 9, responder })
+        self.submit(|responder| Request::Join { room: lobby(), invite: None, history: 9, responder })
     }
 
     fn leave(&mut self) -> PendingReply<()> {
