@@ -788,9 +788,9 @@ export class ChatClient extends Emitter<ClientEvents> {
   roles(room: string, query?: { after?: string; limit?: number }): Promise<RolesPage>;
   /**
    * Removes, bans, mutes or warns a user, or ends a ban or a mute. When it resolves, it is in
-   * effect.
+   * effect. With `null` instead of a room it is on the whole server, for its moderators.
    */
-  moderate(room: string, action: Moderation, whom: Whom): Promise<void>;
+  moderate(room: string | null, action: Moderation, whom: Whom): Promise<void>;
   /**
    * Creates a private room, whose owner is the user. Resolves with its address, which is random:
    * join it next.

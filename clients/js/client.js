@@ -1368,7 +1368,10 @@ export class ChatClient extends Emitter {
     return seq;
   }
 
-  /** Creates a private room, whose owner is the user. The settings need a `title`. Resolves with its address: join it next. */
+  /**
+   * Creates a private room, whose owner is the user. The settings need a `title`. Resolves with its
+   * address: join it next.
+   */
   async createPrivate(settings) {
     const { room } = await this.#ask({ type: 'create_room', ...settingFields(settings) });
     return room;
@@ -1391,9 +1394,12 @@ export class ChatClient extends Emitter {
     return { roles, more };
   }
 
-  /** Removes, bans, mutes or warns a user (by id) or the author of a message (by number). */
+  /**
+   * Removes, bans, mutes or warns a user (by id) or the author of a message (by number). Without a
+   * room it is on the whole server.
+   */
   async moderate(name, action, { user, target, reason, seconds } = {}) {
-    await this.#ask({ type: 'moderate', room: name.normalize('NFC'), action, user, target, reason, for_s: seconds });
+    await this.#ask({ type: 'moderate', room: name?.normalize('NFC'), action, user, target, reason, for_s: seconds });
   }
 
   /** Shows the moderators of a room a message. */
@@ -1440,7 +1446,10 @@ export class ChatClient extends Emitter {
     return { room, with: other, user };
   }
 
-  /** A page of the public rooms: `{rooms, more}`, those with the newest messages first. `after` is how many the pages before had. */
+  /**
+   * A page of the public rooms: `{rooms, more}`, those with the newest messages first. `after` is
+   * how many the pages before had.
+   */
   async directory({ query, after, limit } = {}) {
     const { rooms, more } = await this.#ask({ type: 'directory', query, after, limit });
     const entry = ({ room, title = null, topic = null, members, last_message_at: lastMessageAt }) => ({ room, title, topic, members, lastMessageAt });

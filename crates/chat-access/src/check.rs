@@ -147,9 +147,9 @@ pub enum Denied {
 
 /// Whether a user may do something, at the time `now`, in a room that has this policy.
 ///
-/// Moderators of the server may do everything, and nobody bans or mutes them in a room, but a direct
-/// room is only for its two users. Slow mode is not looked at: the caller knows when a user has
-/// posted.
+/// Moderators of the server may do everything, and nobody bans or mutes them in a room, but a
+/// direct room is only for its two users. Slow mode is not looked at: the caller knows when a user
+/// has posted.
 ///
 /// # Errors
 /// [`Denied`] if the user may not.

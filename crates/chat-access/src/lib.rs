@@ -8,6 +8,7 @@ mod check;
 pub mod conformance;
 mod error;
 mod memory;
+mod network;
 mod policy;
 mod rank;
 mod rules;
@@ -21,13 +22,14 @@ pub use audit::{ActParts, AuditRecord, Named, NewRecord, Warning};
 pub use check::{Action, Denied, check};
 pub use error::{AccessError, AccessErrorKind, ActError};
 pub use memory::MemoryAccess;
-pub use policy::RoomPolicy;
+pub use network::{Network, NetworkError};
+pub use policy::{RoomPolicy, banned};
 pub use rank::Rank;
 pub use rules::{Rules, Until};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteAccess;
 pub use store::{
     AccessStore, AuditQuery, Invitation, MAX_INVITATIONS, MAX_LINKS, MAX_PAGE, MAX_REPORTS,
-    MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NewReport, Report, Restriction, RestrictionKind,
-    RoleEntry,
+    MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NETWORK_RESTRICTION, NewReport, Report, Restriction,
+    RestrictionKind, RoleEntry, network_of,
 };

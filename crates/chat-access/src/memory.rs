@@ -11,7 +11,7 @@ use crate::rules::{Until, holds};
 use crate::store::{
     AccessStore, AuditQuery, Invitation, MAX_INVITATIONS, MAX_LINKS, MAX_PAGE, MAX_REPORTS,
     MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NewReport, Report, Restriction, RestrictionKind,
-    RoleEntry,
+    RoleEntry, network_of,
 };
 use crate::{AccessError, ActContext, ActError, ActKind, NewAct, Refused, Rules, Scope, authorize};
 
@@ -269,7 +269,7 @@ impl Table {
         self.restrictions.retain(|_, restriction| holds(restriction.until, act.at));
         let key = (act.target.id.clone(), kind);
         match self.restrictions.get(&key) {
-            Some(restriction) if restriction.until == until => return Ok(false),
+            Some(known) if known.until == until && act.target.network.is_none() => return Ok(false),
             Some(_) => {}
             None => {
                 let count = self.restrictions.keys().filter(|(_, other)| *other == kind).count();
@@ -279,7 +279,8 @@ impl Table {
             }
         }
         let named = Named::new(act.target.id.clone(), act.target.username.clone());
-        self.restrictions.insert(key, Restriction::new(named, kind, until, number));
+        let restriction = Restriction::new(named, kind, until, number).network(network_of(act, until));
+        self.restrictions.insert(key, restriction);
         Ok(true)
     }
 
@@ -295,11 +296,8 @@ impl AccessStore for MemoryAccess {
         let mut rules = Rules::default();
         if let Some(table) = state.scopes.get(&scope) {
             table.roles.iter().for_each(|(id, entry)| rules.add_role(id.clone(), entry.role));
-            for ((id, kind), restriction) in &table.restrictions {
-                match kind {
-                    RestrictionKind::Ban => rules.add_ban(id.clone(), restriction.until),
-                    RestrictionKind::Mute => rules.add_mute(id.clone(), restriction.until),
-                }
+            for restriction in table.restrictions.values() {
+                restriction.clone().add_to(&mut rules);
             }
         }
         ready(Ok(rules)).boxed()

@@ -123,7 +123,7 @@ fn command() -> impl Strategy<Value = Command> {
         (room(), option::of(user_id()), option::of(any::<u64>()), moderation(), option::of(any::<u64>()))
             .prop_map(|(room, user, target, action, for_s)| {
                 let reason = for_s.map(|_| "why\nso".parse().unwrap());
-                Command::Moderate(Moderate { room, action, user, target, reason, for_s })
+                Command::Moderate(Moderate { room: Some(room), action, user, target, reason, for_s })
             }),
         (room(), user_id(), option::of(proptest::sample::select(RoomRole::ALL.to_vec())))
             .prop_map(|(room, user, role)| Command::SetRole(SetRole { room, user, role })),

@@ -71,6 +71,7 @@ macro_rules! __with_access_tests {
             two_owners_do_not_both_leave
             bans_and_mutes_hold_until_they_end
             moderators_act_on_those_below_them
+            a_guest_is_banned_with_its_network
             a_banned_moderator_does_nothing
             restrictions_are_listed_in_pages
             a_warning_stays_until_it_is_acknowledged

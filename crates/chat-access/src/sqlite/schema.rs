@@ -27,6 +27,8 @@ diesel::table! {
         username -> Text,
         until -> Nullable<BigInt>,
         record -> BigInt,
+        network -> Nullable<Text>,
+        network_until -> Nullable<BigInt>,
     }
 }
 
@@ -166,6 +168,8 @@ pub(super) struct RestrictionRow {
     username: String,
     until: Option<i64>,
     record: i64,
+    network: Option<String>,
+    network_until: Option<i64>,
 }
 
 impl RestrictionRow {
@@ -174,7 +178,14 @@ impl RestrictionRow {
         let kind = kinds.into_iter().find(|kind| kind.as_str() == self.kind);
         let kind = kind.ok_or_else(|| damaged("the kind of a restriction", &self.kind))?;
         let until = self.until.map(Timestamp::from_millis);
-        Ok(Restriction::new(named(&self.user, &self.username)?, kind, until, unsigned(self.record)))
+        let network = match (&self.network, self.network_until) {
+            (Some(network), Some(until)) => {
+                Some((parsed("network", network)?, Timestamp::from_millis(until)))
+            }
+            _ => None,
+        };
+        let user = named(&self.user, &self.username)?;
+        Ok(Restriction::new(user, kind, until, unsigned(self.record)).network(network))
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/rooms/{room}/roles/{user}", put(moderation::set_role))
         .route("/rooms/{room}/moderation", post(moderation::moderate))
         .route("/rooms/{room}/reports/{number}", delete(reports::close))
+        .route("/moderation", post(moderation::moderate_on_server))
+        .route("/rules", get(moderation::show_server))
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
@@ -89,6 +91,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         moderation::show,
         moderation::set_role,
         moderation::moderate,
+        moderation::moderate_on_server,
+        moderation::show_server,
         reports::list,
         reports::close,
         rooms::list,

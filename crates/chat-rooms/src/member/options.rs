@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::Network;
 use chat_history::{MAX_PAGE_BYTES, Mentions, MessageContext, Page};
 use chat_protocol::{Emoji, MessageId, Reference, Since, Timestamp, UserId};
 
@@ -30,6 +31,8 @@ pub struct Subscribe {
     pub members: usize,
     /// Ids that the user had before: reactions of these are the user's own, too.
     pub former_ids: Vec<UserId>,
+    /// Where a guest connects from, if that is known: others from there may be banned.
+    pub network: Option<Network>,
     /// The reference that the snapshot carries.
     pub reference: Option<Reference>,
 }
@@ -49,6 +52,7 @@ impl Subscribe {
             limits: CatchUpLimits::default(),
             members: 100,
             former_ids: Vec::new(),
+            network: None,
             reference: None,
         }
     }
@@ -92,6 +96,12 @@ impl Subscribe {
     #[must_use]
     pub fn former_ids(self, ids: Vec<UserId>) -> Self {
         Self { former_ids: ids, ..self }
+    }
+
+    /// Sets where a guest connects from.
+    #[must_use]
+    pub fn network(self, network: Option<Network>) -> Self {
+        Self { network, ..self }
     }
 
     /// Sets the reference that the snapshot carries.

@@ -7,6 +7,7 @@ use std::ops::{RangeBounds, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use chat_access::{Actor, Network};
 use chat_accounts::{Token, TokenId};
 use chat_protocol::v2::ServerFrame;
 use chat_protocol::{CloseCode, Identity, RoomName, Timestamp, UserId, UserKind, Username};
@@ -258,6 +259,13 @@ impl Sessions {
         }
     }
 
+    /// Ends the sessions of users who are banned from the server.
+    pub(crate) fn end_banned(&self, is_banned: impl Fn(&Actor) -> bool) {
+        let is_ended =
+            |entry: &Entry| is_banned(&Actor::from(&*entry.user).at(Network::of_client(entry.address)));
+        self.end_where(.., is_ended, || End::Close(CloseCode::Forbidden));
+    }
+
     /// Ends the sessions whose token was not made by this server and has expired.
     pub(crate) fn end_expired(&self, now: Timestamp) {
         let has_expired = |entry: &Entry| {
@@ -267,10 +275,10 @@ impl Sessions {
         self.end_where(.., has_expired, || End::Expired);
     }
 
-    /// The user with this id, if it has a session.
-    pub(crate) fn identity(&self, user: &UserId) -> Option<Arc<Identity>> {
+    /// The user with this id, and from where one of its sessions was opened, if it has any.
+    pub(crate) fn connected(&self, user: &UserId) -> Option<(Arc<Identity>, IpAddr)> {
         let open = self.open.lock();
-        sessions_of(&open, user).map(|(_, entry)| Arc::clone(&entry.user)).next()
+        sessions_of(&open, user).map(|(_, entry)| (Arc::clone(&entry.user), entry.address)).next()
     }
 
     /// Sends a frame to all sessions of a user, and returns how many they are.

@@ -64,8 +64,12 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<Settings>(&answer, tables::settings)
     }
 
-    pub(super) fn rules(&self, room: &str) -> Result<(), AdminError> {
-        let answer = self.client.get(&["rooms", room, "rules"], &[])?;
+    pub(super) fn rules(&self, room: Option<&str>) -> Result<(), AdminError> {
+        let path: &[&str] = match &room {
+            Some(room) => &["rooms", room, "rules"],
+            None => &["rules"],
+        };
+        let answer = self.client.get(path, &[])?;
         self.output.response::<Rules>(&answer, tables::rules)
     }
 
@@ -80,16 +84,21 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
 
     pub(super) fn moderate(
         &self,
-        room: &str,
+        room: Option<&str>,
         user: &str,
         action: Moderation,
         reason: Option<String>,
         for_s: Option<u64>,
     ) -> Result<(), AdminError> {
         let request = ModerationRequest { user: user.to_owned(), action: action.to_string(), reason, for_s };
-        let answer = self.client.post(&["rooms", room, "moderation"], &request)?;
+        let path: &[&str] = match &room {
+            Some(room) => &["rooms", room, "moderation"],
+            None => &["moderation"],
+        };
+        let answer = self.client.post(path, &request)?;
         self.output.response::<Done>(&answer, |done| {
-            done_text(done, &format!("{action}: {user:?} in the room {room:?}"))
+            let place = room.map_or("on the whole server".to_owned(), |room| format!("in the room {room:?}"));
+            done_text(done, &format!("{action}: {user:?} {place}"))
         })
     }
 

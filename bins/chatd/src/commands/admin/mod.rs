@@ -53,10 +53,13 @@ pub(super) fn run(
             let change = SettingsChange { title, topic, visibility, join, post, slow_mode_s, mention_room };
             commands.settings(&room, change)
         }
-        AdminCommand::Rules { room } => commands.rules(&room),
+        AdminCommand::Rules { room } => commands.rules(room.as_deref()),
         AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),
         AdminCommand::Moderate { room, action, user, reason, for_s } => {
-            commands.moderate(&room, &user, action, reason, for_s)
+            commands.moderate(Some(&room), &user, action, reason, for_s)
+        }
+        AdminCommand::ModerateServer { action, user, reason, for_s } => {
+            commands.moderate(None, &user, action, reason, for_s)
         }
         AdminCommand::Reports { room, limit } => commands.reports(room.as_deref(), limit),
         AdminCommand::CloseReport { room, number } => commands.close_report(&room, number),

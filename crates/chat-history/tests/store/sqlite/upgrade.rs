@@ -240,7 +240,7 @@ async fn numbers_of_deletions_become_erased_messages_for_the_old_version() {
     assert_eq!(react(&store, reaction("pruned", "mia", 3, "👍", true)).await.seq, 7);
     database.close().await;
 
-    for migration in &MIGRATIONS[..6] {
+    for migration in &MIGRATIONS[..MIGRATIONS.len() - 1] {
         assert_eq!(migrate::down(file.path()).unwrap(), *migration);
     }
     let row =

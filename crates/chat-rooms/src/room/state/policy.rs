@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_access::{Action, Actor, Denied, RoomPolicy, check};
+use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, check};
 use chat_history::Permission;
 use chat_protocol::{RoomSettings, Standing, Timestamp, UserId};
 
@@ -90,6 +90,16 @@ impl CurrentPolicy {
             self.outdated = self.in_flight - self.returned;
         }
         is_newer
+    }
+
+    /// Who is banned or muted on the whole server has changed, which raises no version.
+    pub(crate) fn set_server_rules(&mut self, rules: Arc<Rules>) {
+        self.policy = self.policy.clone().server_rules(rules);
+    }
+
+    /// Whether messages are in flight.
+    pub(crate) fn has_in_flight(&self) -> bool {
+        self.in_flight > 0
     }
 
     /// What a user is in the room, and whether it may post.
@@ -187,7 +197,6 @@ impl CurrentPolicy {
 
 #[cfg(test)]
 mod tests {
-    use chat_access::Rules;
     use chat_protocol::{Identity, MayPost, RoomRole};
 
     use super::*;

@@ -4,8 +4,9 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::{Actor, Network};
 use chat_log::{Passed, cut};
-use chat_protocol::v2::{ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
+use chat_protocol::v2::{Error, ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
 use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
 use chat_rooms::FrameSink;
 use futures::FutureExt;
@@ -29,6 +30,9 @@ const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much longer than the ping interval a client should wait before it checks the connection.
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
+
+/// What a user reads who is banned from the server.
+const BANNED: &str = "you are banned from this server";
 
 /// A `hello` whose user is known.
 pub(in crate::session) struct HelloAs {
@@ -110,20 +114,25 @@ impl Session {
                 ));
             }
             // nearly always: then nothing is allocated for a check
-            _ => self.identified(hello, reference),
+            _ => return self.identified(hello, reference),
         }
         None
     }
 
     /// The user is known: replaces an earlier session, or begins.
-    pub(in crate::session) fn identified(&mut self, mut hello: HelloAs, reference: Option<Reference>) {
+    pub(in crate::session) fn identified(
+        &mut self,
+        mut hello: HelloAs,
+        reference: Option<Reference>,
+    ) -> Option<CloseReason> {
         let replaces = hello.replaces.take();
         match replaces.and_then(|session| self.context.sessions.replace(&hello.user, &session)) {
-            None => self.welcome(hello, reference, Memberships::default()),
+            None => return self.welcome(hello, reference, Memberships::default()),
             Some(replaced) => {
                 self.busy = Some(Busy::Working(replace(replaced, hello, reference).boxed()));
             }
         }
+        None
     }
 
     pub(in crate::session) fn refuse_hello(
@@ -148,8 +157,8 @@ impl Session {
         hello: HelloAs,
         reference: Option<Reference>,
         replaced: Memberships,
-    ) {
-        let Some(beginning) = &self.beginning else { return };
+    ) -> Option<CloseReason> {
+        let beginning = self.beginning.as_ref()?;
         let HelloAs { user, proof, client, render, .. } = &hello;
         let user = Arc::new(user.clone());
         let encodings = self.context.encodings.for_connection(beginning.deflates);
@@ -175,7 +184,19 @@ impl Session {
         {
             let checking = check_name(Arc::clone(&self.context), accounts.clone(), hello);
             self.busy = Some(Busy::Working(check_again(checking, reference, replaced).boxed()));
-            return;
+            return None;
+        }
+        let network = Network::of_client(beginning.client);
+        let was = match &hello.proof {
+            Proof::Guest { .. } => &[][..],
+            Proof::Account { was, .. } => was,
+        };
+        // the session is in the table: a ban that comes now ends it
+        if let Some(until) = self.context.engine.server_ban(&Actor::new(&user, was).at(network)) {
+            let (code, message) = (ErrorCode::Forbidden, BANNED.into());
+            let error = Error { reference, code, message, retry_after_ms: None, until };
+            self.answer(&ServerFrame::Error(error));
+            return Some(CloseReason::Failed(CloseCode::Forbidden));
         }
         let replaced = (!replaced.is_empty())
             .then(|| ReplacedRooms::keep(replaced, self.context.config().timings.replace));
@@ -217,6 +238,7 @@ impl Session {
         self.state = Some(Box::new(SessionState {
             user,
             former_ids: was.into(),
+            network,
             encoding,
             rooms: Memberships::default(),
             replaced,
@@ -225,6 +247,7 @@ impl Session {
             window: send_window(self.context.config().backlog),
             joins: RateLimiter::new(Instant::now()),
         }));
+        None
     }
 }
 
