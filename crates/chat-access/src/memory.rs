@@ -11,7 +11,9 @@ use crate::rules::{Until, holds};
 use crate::store::{
     AccessStore, AuditQuery, MAX_PAGE, MAX_RESTRICTIONS, MAX_ROLES, Restriction, RestrictionKind, RoleEntry,
 };
-use crate::{AccessError, ActContext, ActError, ActKind, NewAct, Refused, Rules, Scope, authorize};
+use crate::{
+    AccessError, ActContext, ActError, ActKind, Announcement, NewAct, Refused, Rules, Scope, authorize,
+};
 
 /// How many records are kept.
 const MAX_RECORDS: usize = 10_000;
@@ -19,7 +21,7 @@ const MAX_RECORDS: usize = 10_000;
 /// How many warnings are kept that nobody has received.
 const MAX_WARNINGS: usize = 10_000;
 
-/// Roles, bans, mutes and warnings in memory, lost when the process ends. It never fails.
+/// Roles, bans, mutes, warnings and the announcement in memory, lost when the process ends. It never fails.
 ///
 /// It keeps the newest 10,000 records of the audit log, and the newest 10,000 warnings.
 #[derive(Debug, Default)]
@@ -34,6 +36,7 @@ struct State {
     /// The number of the newest record.
     newest: u64,
     warnings: VecDeque<(UserId, Warning)>,
+    announcement: Option<Announcement>,
 }
 
 /// The rules of a room, or of the whole server.
@@ -279,6 +282,15 @@ impl AccessStore for MemoryAccess {
         }
         rooms.sort();
         ready(Ok(rooms)).boxed()
+    }
+
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>> {
+        ready(Ok(self.state.lock().announcement.clone())).boxed()
+    }
+
+    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
+        self.state.lock().announcement = announcement;
+        ready(Ok(())).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {

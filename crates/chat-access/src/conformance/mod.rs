@@ -13,6 +13,7 @@
 //! ```
 #![allow(clippy::unwrap_used)]
 
+mod announcement;
 mod helpers;
 mod moderation;
 mod roles;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::AccessStore;
 
+pub use announcement::*;
 pub use moderation::*;
 pub use roles::*;
 
@@ -71,6 +73,7 @@ macro_rules! __with_access_tests {
             restrictions_are_listed_in_pages
             a_warning_stays_until_it_is_acknowledged
             the_audit_log_has_every_act
+            the_announcement_stays_until_it_is_withdrawn
             a_working_store_passes_its_check
         }
     };

@@ -27,7 +27,7 @@ pub use event::{
 pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,
 };
-pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
+pub use ids::{AnnouncementId, ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
 pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
 pub use mention::Mention;

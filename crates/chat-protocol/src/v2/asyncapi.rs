@@ -42,7 +42,7 @@ const REPLIES: [(&str, &str); 19] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 19] = [
+const UNSOLICITED: [&str; 20] = [
     "message",
     "edited",
     "deleted",
@@ -59,6 +59,7 @@ const UNSOLICITED: [&str; 19] = [
     "read",
     "inbox",
     "notice",
+    "announcement",
     "left",
     "error",
     "bye",
