@@ -15,15 +15,15 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Bye, Deleted, DeletedBy, Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, LeftReason,
-    MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount,
-    Reactions, Reactor, Read, ReplyTo, RoleInfo, RolesPage, RoomKind, RoomListEntry, RoomSettings, Since,
-    Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
+    Announcement, Bye, Deleted, DeletedBy, Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox,
+    LeftReason, MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange,
+    ReactionCount, Reactions, Reactor, Read, ReplyTo, RoleInfo, RolesPage, RoomKind, RoomListEntry,
+    RoomSettings, Since, Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
 pub use chat_protocol::{
-    CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost,
-    MentionRoom, MessageId, Moderation, NameError, Reason, Reference, Role, RoomName, RoomRole, TextError,
-    Timestamp, UserId, UserKind, Username,
+    AnnouncementId, CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin,
+    MayPost, MentionRoom, MessageId, Moderation, NameError, Reason, Reference, Role, RoomName, RoomRole,
+    TextError, Timestamp, UserId, UserKind, Username,
 };
 pub use client::Client;
 pub use events::Events;

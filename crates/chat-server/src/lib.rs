@@ -24,6 +24,7 @@ pub use api::v1::openapi;
 pub use chat_markdown::RemoteImages;
 pub use chat_outbox::BacklogLimits;
 pub use config::{Config, Page, Timings};
+pub use context::announcements::AnnounceError;
 pub use context::classic_clients::ClassicInfo;
 pub use context::deletion::DeleteError;
 pub use context::sessions::SessionInfo;

@@ -22,6 +22,7 @@ use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
 use crate::context::Context;
+use crate::context::announcements::{Announcements, Changes};
 use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::expiry;
@@ -60,6 +61,8 @@ const MAX_UNSENT: u32 = 256 << 10;
 pub struct Server {
     listener: TcpListener,
     context: Arc<Context>,
+    /// The changes of the announcement that are to be carried out.
+    changes: Changes,
 }
 
 impl Server {
@@ -100,9 +103,11 @@ impl Server {
         let log = Arc::<ClientLog>::default();
         let engine = builder.start().await?;
         let warnings = Warnings::load(&**engine.access()).await;
+        let (announcements, changes) = Announcements::load(&**engine.access(), &rendered).await;
         let context = Context {
             engine,
             warnings,
+            announcements,
             encodings,
             sessions: Sessions::default(),
             classics: ClassicClients::default(),
@@ -122,7 +127,7 @@ impl Server {
             is_ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { listener, context: Arc::new(context) })
+        Ok(Self { listener, context: Arc::new(context), changes })
     }
 
     /// The local address of the listener.
@@ -154,13 +159,14 @@ impl Server {
     /// # Errors
     /// [`StoreError`] when the rows could not be removed. The next start removes them.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let Self { listener, context } = self;
+        let Self { listener, context, changes } = self;
         tracing::info!("{}", context.config().origins.description());
         tokio::select! {
             () = accept(&listener, &context) => {}
             () = notice_over(shutdown, &context) => {}
             () = context.log.keep_reporting() => {}
             () = upkeep(&context) => {}
+            () = changes.carry_out(&context) => {}
         }
         drop(listener);
         // clients that are still connected can keep chatting and joining

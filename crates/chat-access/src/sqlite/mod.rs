@@ -17,8 +17,8 @@ use crate::audit::{AuditRecord, Warning};
 use crate::store::{AccessStore, AuditQuery, Restriction, RoleEntry};
 use crate::{AccessError, ActError, Announcement, NewAct, Refused, Rules, Scope};
 
-/// Roles, bans, mutes, warnings, the audit log and the announcement in a database file. The file refuses changes of
-/// the audit log.
+/// Roles, bans, mutes, warnings, the audit log and the announcement in a database file. The file
+/// refuses changes of the audit log.
 #[derive(Debug)]
 pub struct SqliteAccess {
     database: Database,

@@ -1,5 +1,6 @@
 //! State shared by the parts of a running server.
 
+pub(crate) mod announcements;
 pub(crate) mod classic_clients;
 pub(crate) mod deletion;
 pub(crate) mod drain;
@@ -29,6 +30,7 @@ use crate::accounts::Accounts;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::Config;
+use crate::context::announcements::Announcements;
 use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
@@ -56,6 +58,8 @@ pub(crate) struct Context {
     pub(crate) inbox: Inbox,
     /// The warnings that their users have not received.
     pub(crate) warnings: Warnings,
+    /// The announcement of the operator.
+    pub(crate) announcements: Announcements,
     /// The search for messages. `None` if nothing is indexed.
     pub(crate) search: Option<Searches>,
     /// Renders messages that are not sent as events of a room.
