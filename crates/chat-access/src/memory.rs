@@ -21,8 +21,8 @@ const MAX_RECORDS: usize = 10_000;
 /// How many warnings are kept that nobody has received.
 const MAX_WARNINGS: usize = 10_000;
 
-/// Roles, bans, mutes, warnings and the announcement in memory, lost when the process ends. It never
-/// fails.
+/// Roles, bans, mutes, warnings and the announcement in memory, lost when the process ends. It
+/// never fails.
 ///
 /// It keeps the newest 10,000 records of the audit log, and the newest 10,000 warnings.
 #[derive(Debug, Default)]

@@ -12,6 +12,6 @@ pub use model::{
     Mention, MentionRoom, Message, MessageId, MessagePage, Moderation, NameError, NoticeLevel, Notify,
     Outcome, OwnReactions, PresenceChange, REACTION_NAMES, Reacted, Reaction, ReactionChange, Reactor,
     Reason, Reference, ReplyTo, ReservedIdError, Role, RoomChange, RoomKind, RoomName, RoomRole,
-    RoomRoleError, RoomSettings, SERVER_NAME, Since, Snapshot, Standing, Text, TextError, TimeZone,
-    Timestamp, UserId, UserIdError, UserKind, Username, fold,
+    RoomRoleError, RoomSettings, SERVER_NAME, Since, SiteName, Snapshot, Standing, Text, TextError, TimeZone,
+    Timestamp, UserId, UserIdError, UserKind, Username, WelcomeText, fold,
 };

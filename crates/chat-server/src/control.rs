@@ -172,8 +172,8 @@ impl Control {
 
     /// Applies the settings that can change while the server runs: `limits`, `backlog`,
     /// `members_per_room`, `connections_per_address`, `joins`, `proxies`, `deflate`, `retention`,
-    /// `origins`, `registration` and `guests`. All others keep the values the server was built
-    /// with.
+    /// `origins`, `site`, `registration` and `guests`. All others keep the values the server was
+    /// built with.
     ///
     /// Existing connections stay open. Their frames are checked against the new limits from the
     /// next one on, but an open connection keeps its maximum message size, its backlog limits and
@@ -190,6 +190,7 @@ impl Control {
             deflate: config.deflate,
             retention: config.retention,
             origins: config.origins,
+            site: config.site,
             registration: config.registration,
             guests: config.guests,
             ..Config::clone(&current)
@@ -200,6 +201,7 @@ impl Control {
         if let Some(search) = &self.context.search {
             search.set_retention(changed.retention);
         }
+        self.context.set_site(changed.site.clone());
         self.context.config.store(Arc::new(changed));
     }
 

@@ -29,6 +29,7 @@ use crate::context::expiry;
 use crate::context::inbox::Inbox;
 use crate::context::observer::Observer;
 use crate::context::sessions::Sessions;
+use crate::context::site::RenderedSite;
 use crate::context::warnings::Warnings;
 use crate::control::Control;
 use crate::encoding::Encodings;
@@ -120,6 +121,7 @@ impl Server {
             accounts: config.accounts.clone(),
             inbox,
             search,
+            site: ArcSwap::from_pointee(RenderedSite::new(config.site.clone(), &rendered)),
             rendered,
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
@@ -127,6 +129,7 @@ impl Server {
             is_ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
+        context.allow_logo(&context.config().site);
         Ok(Self { listener, context: Arc::new(context), changes })
     }
 

@@ -42,5 +42,5 @@ pub use reaction::{
 pub use room_list::{Notify, RoomKind};
 pub use room_role::{RoomRole, RoomRoleError, Standing};
 pub use room_settings::{MayJoin, MayPost, MentionRoom, RoomSettings};
-pub use short_text::{About, DisplayName, Label, Reason, TextError, TimeZone};
+pub use short_text::{About, DisplayName, Label, Reason, SiteName, TextError, TimeZone, WelcomeText};
 pub use time::Timestamp;

@@ -11,6 +11,7 @@ pub(crate) mod names;
 pub(crate) mod observer;
 mod people;
 pub(crate) mod sessions;
+pub(crate) mod site;
 pub(crate) mod warnings;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
+use crate::context::site::RenderedSite;
 use crate::context::warnings::Warnings;
 use crate::encoding::Encodings;
 use crate::encoding::rendered::Rendered;
@@ -64,6 +66,8 @@ pub(crate) struct Context {
     pub(crate) search: Option<Searches>,
     /// Renders messages that are not sent as events of a room.
     pub(crate) rendered: Arc<Rendered>,
+    /// What a page shows before its user is known.
+    pub(crate) site: ArcSwap<RenderedSite>,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// The current configuration; `Control::reconfigure` replaces it.
