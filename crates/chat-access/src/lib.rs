@@ -2,6 +2,7 @@
 
 mod act;
 mod actor;
+mod announcement;
 mod audit;
 mod check;
 #[cfg(feature = "conformance")]
@@ -18,6 +19,7 @@ mod store;
 
 pub use act::{ActContext, ActKind, Doer, Link, NewAct, Person, Refused, Scope, authorize};
 pub use actor::Actor;
+pub use announcement::Announcement;
 pub use audit::{ActParts, AuditRecord, Named, NewRecord, Warning};
 pub use check::{Action, Denied, check};
 pub use error::{AccessError, AccessErrorKind, ActError};

@@ -13,7 +13,9 @@ use crate::store::{
     MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NewReport, Report, Restriction, RestrictionKind,
     RoleEntry, network_of,
 };
-use crate::{AccessError, ActContext, ActError, ActKind, NewAct, Refused, Rules, Scope, authorize};
+use crate::{
+    AccessError, ActContext, ActError, ActKind, Announcement, NewAct, Refused, Rules, Scope, authorize,
+};
 
 /// How many records are kept.
 const MAX_RECORDS: usize = 10_000;
@@ -21,7 +23,8 @@ const MAX_RECORDS: usize = 10_000;
 /// How many warnings are kept that nobody has received.
 const MAX_WARNINGS: usize = 10_000;
 
-/// Roles, bans, mutes and warnings in memory, lost when the process ends. It never fails.
+/// Roles, bans, mutes, warnings and the announcement in memory, lost when the process ends. It
+/// never fails.
 ///
 /// It keeps the newest 10,000 records of the audit log, and the newest 10,000 warnings.
 #[derive(Debug, Default)]
@@ -41,6 +44,7 @@ struct State {
     /// The open reports, in the order of their numbers.
     reports: Vec<Report>,
     newest_report: u64,
+    announcement: Option<Announcement>,
 }
 
 /// The rules of a room, or of the whole server.
@@ -494,6 +498,15 @@ impl AccessStore for MemoryAccess {
         state.direct.retain(|users, _| !users.contains(&user));
         rooms.sort();
         ready(Ok(rooms)).boxed()
+    }
+
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>> {
+        ready(Ok(self.state.lock().announcement.clone())).boxed()
+    }
+
+    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
+        self.state.lock().announcement = announcement;
+        ready(Ok(())).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {

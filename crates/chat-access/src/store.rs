@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
 use crate::rules::Until;
-use crate::{AccessError, ActError, Network, NewAct, Rules, Scope};
+use crate::{AccessError, ActError, Announcement, Network, NewAct, Rules, Scope};
 
 /// The maximum number of users who have a role in one room.
 pub const MAX_ROLES: usize = 2_000;
@@ -192,7 +192,8 @@ impl AuditQuery {
     }
 }
 
-/// The roles, bans, mutes and warnings of all rooms, and the audit log.
+/// The roles, bans, mutes and warnings of all rooms, the audit log, and the announcement of the
+/// operator.
 ///
 /// # Implementing a store
 /// The suite `conformance` (feature `conformance`) tests all of this. The methods return boxed
@@ -354,6 +355,19 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`AccessError`] if the store fails; it is safe to retry.
     fn forget(&self, user: UserId) -> BoxFuture<'_, Result<Vec<RoomName>, AccessError>>;
+
+    /// The announcement of the operator, if there is one.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>>;
+
+    /// Stores the announcement of the operator in place of the one before; `None` withdraws it.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails. It is not known then which one is stored; it is safe to
+    /// retry.
+    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>>;
 
     /// Checks whether the store works.
     ///

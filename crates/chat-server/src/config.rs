@@ -1,5 +1,7 @@
 //! Server configuration.
 
+mod site;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use crate::admission::proxies::Proxies;
 use crate::admission::rate_limit::Rate;
 use crate::search::Search;
 use crate::transport::tls::Tls;
+
+pub use site::{Logo, LogoError, Site};
 
 /// Maximum size of a request head, in bytes. Browsers send the cookies of the whole domain.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
@@ -63,6 +67,8 @@ pub struct Config {
     pub origins: Origins,
     /// Whether the web page is served.
     pub page: Page,
+    /// What a page shows before its user is known.
+    pub site: Site,
     /// The accounts of users. `None`: there are only guests.
     pub accounts: Option<Accounts>,
     /// Who has a role in a room, and who is banned or muted. `None`: a store in memory.
@@ -118,6 +124,7 @@ impl Default for Config {
             remote_images: RemoteImages::default(),
             origins: Origins::default(),
             page: Page::default(),
+            site: Site::default(),
             accounts: None,
             access: None,
             search: None,

@@ -198,6 +198,29 @@ pub(crate) enum AdminCommand {
         /// Text of the notice
         body: String,
     },
+    /// Show the announcement to all users, make one, or withdraw it
+    ///
+    /// A notice is sent once. An announcement stays until it is withdrawn, also over restarts of
+    /// the server: users see it when they come, too. There is one at a time.
+    Announcement {
+        #[command(subcommand)]
+        command: Option<AnnouncementCommand>,
+    },
+}
+
+/// The commands under `chatd admin announcement`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnnouncementCommand {
+    /// Make an announcement, in place of the one before
+    Set {
+        /// Importance: info or warning
+        #[arg(long, value_parser = level, default_value = "info")]
+        level: Level,
+        /// Text of the announcement, in Markdown: at most 4,096 bytes
+        body: String,
+    },
+    /// Withdraw the announcement
+    Withdraw,
 }
 
 /// The user whose messages a command is about.

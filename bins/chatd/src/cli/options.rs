@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chat_accounts::{JwtKeyError, JwtKeys, JwtVerifier};
 use chat_history::Retention;
-use chat_protocol::Limits;
+use chat_protocol::{Limits, RoomName, SiteName, WelcomeText};
 use chat_server::{
-    BacklogLimits, Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies,
+    BacklogLimits, Config, Logo, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Site, Timings,
+    TrustedProxies,
 };
 use clap::{ArgGroup, Args, Command};
 
@@ -188,6 +189,30 @@ pub(crate) struct Options {
     /// Web page for chatting, at / and /r/ROOM, and the JavaScript client at /client.js: on or off
     #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::PAGE)]
     pub(crate) page: Switch,
+
+    /// Name of the site, which the page shows
+    ///
+    /// One line of at most 50 characters.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_NAME", value_name = "NAME", default_value = "chatd", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_name: SiteName,
+
+    /// Logo on the first view of the page: an http or https URL, or a path on the same site such as
+    /// /logo.svg (off: the logo of chatd)
+    ///
+    /// The page's Content-Security-Policy allows this image and no other of its server. chatd does
+    /// not serve the file: a path is for a reverse proxy that does.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_LOGO", value_name = "URL|PATH", default_value = "off", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_logo: OrOff<Logo>,
+
+    /// Text on the first view of the page, in Markdown (off: none)
+    ///
+    /// At most 2,000 characters.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_WELCOME", value_name = "TEXT", default_value = "off", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_welcome: OrOff<WelcomeText>,
+
+    /// Room that the page proposes to new users
+    #[arg(long, group = RELOADABLE, env = "CHATD_DEFAULT_ROOM", value_name = "ROOM", default_value = "lobby", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) default_room: RoomName,
 
     /// Images from other servers in rendered messages: on or off
     ///
@@ -425,6 +450,12 @@ impl Options {
             page: match self.page {
                 Switch::On => Page::Served,
                 Switch::Off => Page::None,
+            },
+            site: Site {
+                name: Some(self.site_name.clone()),
+                logo: self.site_logo.0.clone(),
+                welcome: self.site_welcome.0.clone(),
+                default_room: Some(self.default_room.clone()),
             },
             registration: self.registration.0,
             guests: self.guests == Switch::On,

@@ -13,6 +13,7 @@
 //! ```
 #![allow(clippy::unwrap_used)]
 
+mod announcement;
 mod helpers;
 mod invitations;
 mod moderation;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use crate::AccessStore;
 
+pub use announcement::*;
 pub use invitations::*;
 pub use moderation::*;
 pub use reports::*;
@@ -86,6 +88,7 @@ macro_rules! __with_access_tests {
             a_report_is_closed_once
             reports_have_a_limit
             the_audit_log_has_every_act
+            the_announcement_stays_until_it_is_withdrawn
             a_working_store_passes_its_check
         }
     };

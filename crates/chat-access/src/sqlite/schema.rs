@@ -99,6 +99,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    announcement (single) {
+        single -> Integer,
+        id -> Text,
+        level -> Text,
+        body -> Text,
+        made_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(audit_log, warnings);
 
 /// The value of the column `room`: a name, or nothing for the whole server.
@@ -133,7 +143,7 @@ pub(super) fn parsed<T: FromStr<Err: Display>>(column: &str, text: &str) -> Resu
     text.parse().map_err(|error| damaged(&format!("{column} {text:?}"), &error))
 }
 
-fn damaged(what: &str, error: &dyn Display) -> AccessError {
+pub(super) fn damaged(what: &str, error: &dyn Display) -> AccessError {
     AccessError::new(AccessErrorKind::Damaged, format!("{what}: {error}"))
 }
 

@@ -22,9 +22,9 @@ const TAKEN_RETRY_MS = 1_000;
 const LIST_TIMEOUT_MS = 3_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `warned`, `left`,
- * `mention`, and `retracted` with `{room, seqs}`: what was shown of these messages is no longer
- * valid. Without `seqs` it is every message of the room.
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `announcement`,
+ * `warned`, `left`, `mention`, and `retracted` with `{room, seqs}`: what was shown of these
+ * messages is no longer valid. Without `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
@@ -95,6 +95,11 @@ export class Chat extends Signal {
 
   get status() {
     return this.#client.status;
+  }
+
+  /** The announcement of the operator, or `null`. */
+  get announcement() {
+    return this.#client.announcement;
   }
 
   get unread() {
@@ -237,6 +242,7 @@ export class Chat extends Signal {
     const client = this.#client;
     client.on('state', () => this.emit('status', this.status));
     client.on('notice', (notice) => this.emit('notice', notice));
+    client.on('announcement', (announcement) => this.emit('announcement', announcement));
     client.on('warned', (warning) => {
       this.warnings.push(warning);
       this.#saveWarnings();

@@ -38,7 +38,7 @@ let wanted = null;
 /** Parts of the page that are loaded when they are needed. */
 let picker = null;
 let search = null;
-/** The dialogs for moderation, by name. */
+/** The dialogs for moderation and the banner with the announcement, by name. */
 const dialogs = new Map();
 
 const announcer = new Announcer();
@@ -91,6 +91,7 @@ export function openChat(newChat) {
   chat.on('status', onEnded);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
+  chat.on('announcement', showAnnouncement);
   chat.on('warned', showWarnings);
   chat.on('retracted', (messages) => announcer.retract(messages));
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
@@ -101,6 +102,7 @@ export function openChat(newChat) {
   wanted = null;
   if (seq !== null) showMessage(seq);
   showWarnings();
+  showAnnouncement();
   joinListed();
 }
 
@@ -250,8 +252,18 @@ function leave(room) {
   toast.show(`You left ${hash(name)}.${lost}`, { action: 'Undo', act });
 }
 
+/** The announcement stays until it is withdrawn, or the user dismisses it. */
+async function showAnnouncement() {
+  if (!chat.announcement && !dialogs.has('announcement')) return;
+  const create = async () => new (await import('./announcement.js')).AnnouncementBanner({ announce: (text) => announcer.announce(text), open: goTo });
+  const shown = await load('announcement', create);
+  const { announcement } = chat;
+  if (shown) shown.show(announcement);
+  else if (announcement) addNotice(announcement.level, h('strong', {}, 'Announcement: '), announcement.body);
+}
+
 function showNotice({ room, level, body }) {
-  const notice = addNotice(level, h('strong', {}, room ? `Announcement for ${hash(room.name)}: ` : 'Announcement: '), body);
+  const notice = addNotice(level, h('strong', {}, room ? `Notice for ${hash(room.name)}: ` : 'Notice: '), body);
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
 }
 

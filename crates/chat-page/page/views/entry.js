@@ -1,6 +1,6 @@
 // The form that asks for a name and a room.
 
-import { keepSession, register, session, signIn, signOut, site } from '../state/account.js';
+import { keepSession, register, session, signIn, signOut, site, siteName } from '../state/account.js';
 import { Chat } from '../state/chat.js';
 import { guestToken } from '../state/guest.js';
 import { byId, setText } from '../dom.js';
@@ -24,6 +24,9 @@ const MODES = {
   'signed-in': { button: 'Join', others: ['sign-out'] },
 };
 
+/** How long a submitted form waits for the room that the site proposes. */
+const SITE_TIMEOUT_MS = 3_000;
+
 export class Entry {
   #main = byId('entry');
   #name = byId('entry-name');
@@ -37,6 +40,12 @@ export class Entry {
   #attempt = null;
   #mode = 'guest';
   #site = { guests: true, accounts: false, registration: 'closed' };
+  /** Resolves when `#site` is what the server says. */
+  #siteArrived;
+  /** The room in the address, or `null`. */
+  #addressed = null;
+  /** Whether the room is the usual one, and the site may propose another one. */
+  #awaitsProposal = false;
 
   /** `chatModule` is a promise of the module whose `openChat(chat)` takes over. */
   constructor(chatModule) {
@@ -51,6 +60,7 @@ export class Entry {
     });
     this.#cancel.addEventListener('click', () => this.#attempt?.abort());
     for (const field of FIELDS) byId(`entry-${field}`).addEventListener('input', () => this.#setError(field, ''));
+    this.#room.addEventListener('input', () => (this.#awaitsProposal = false));
     for (const mode of ['guest', 'sign-in', 'register']) {
       byId(`entry-${mode}`).addEventListener('click', () => {
         this.#setMode(mode);
@@ -63,10 +73,25 @@ export class Entry {
       this.#name.focus();
     });
     this.#setMode(session() ? 'signed-in' : 'guest');
-    site().then((known) => {
+    this.#siteArrived = site().then((known) => {
       this.#site = known;
+      this.#showSite(known);
       this.#setMode(this.#mode === 'guest' && !known.guests ? 'sign-in' : this.#mode);
     });
+  }
+
+  /** Shows what the site says about itself. */
+  #showSite({ name, logo, welcome, default_room: proposed }) {
+    setText(byId('entry-site'), name);
+    if (!this.#main.hidden) this.#setTitle();
+    if (this.#awaitsProposal) this.#room.value = proposed;
+    this.#awaitsProposal = false;
+    // Without this part the form works, too.
+    if (logo || welcome) import('./site.js').then(({ showSite }) => showSite(logo, welcome), () => {});
+  }
+
+  #setTitle() {
+    document.title = this.#addressed ? `${this.#addressed} – ${siteName()}` : siteName();
   }
 
   /** Shows the fields that a way to get in needs, and offers the other ways. */
@@ -99,9 +124,12 @@ export class Entry {
   open({ room, focus = true }) {
     this.#main.hidden = false;
     this.#name.value = persistent.get('name') ?? '';
-    this.#room.value = room ?? persistent.get('room') ?? 'lobby';
+    this.#addressed = room;
+    const visited = room ?? persistent.get('room');
+    this.#awaitsProposal = visited === null;
+    this.#room.value = visited ?? 'lobby';
     byId('entry-title').textContent = room ? `Join ${hash(room)}` : 'Join the chat';
-    document.title = room ? `${room} – chatd` : 'chatd';
+    this.#setTitle();
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
   }
 
@@ -112,10 +140,14 @@ export class Entry {
   async enter(name, room, { waitForName = false } = {}) {
     this.#name.value = name;
     this.#room.value = room;
+    this.#awaitsProposal = false;
     return this.#submit(waitForName);
   }
 
   async #submit(waitForName = false) {
+    if (this.#awaitsProposal) {
+      await Promise.race([this.#siteArrived, new Promise((resolve) => setTimeout(resolve, SITE_TIMEOUT_MS))]);
+    }
     if (this.#attempt) return;
     const name = this.#mode === 'signed-in' ? session()?.username ?? '' : this.#name.value.trim();
     // The page writes rooms as #lobby, and so may the user.

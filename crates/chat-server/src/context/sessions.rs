@@ -24,6 +24,9 @@ use crate::encoding::frames;
 /// by itself first.
 pub(crate) type Replaced = oneshot::Receiver<Memberships>;
 
+/// To how many sessions a frame is sent before other tasks run.
+const SENT_AT_ONCE: usize = 256;
+
 /// All open sessions. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Sessions {
@@ -330,6 +333,17 @@ impl Sessions {
             |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
         let open = self.open.lock();
         open.values().filter(|entry| entry.state.lock().is_welcomed).map(sink).collect()
+    }
+
+    /// Sends a frame to all sessions whose `welcome` is queued, each in its encoding. Other tasks
+    /// run in between: there may be many.
+    pub(crate) async fn send_to_all(&self, frame: impl Fn(EncodingId) -> Frames) {
+        let welcomed = |entry: &&Arc<Entry>| entry.state.lock().is_welcomed;
+        let all: Vec<_> = self.open.lock().values().filter(welcomed).cloned().collect();
+        for some in all.chunks(SENT_AT_ONCE) {
+            some.iter().for_each(|entry| entry.send(&[frame(entry.encoding)]));
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The number of sessions.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    Audit, Done, ErasedMessages, ErasedReactions, Level, Members, Message, Messages, ModerationRequest,
-    Notice, NoticeSent, Reaction, Reactions, Reports, RoleChange, RoomClosed, Rooms, Rules, Sessions,
-    Settings, SettingsChange, Usage,
+    Announcement, Audit, CurrentAnnouncement, Done, ErasedMessages, ErasedReactions, Level, Members, Message,
+    Messages, ModerationRequest, NewAnnouncement, Notice, NoticeSent, Reaction, Reactions, Reports,
+    RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings, SettingsChange, Usage,
 };
 use chat_protocol::{Moderation, RoomRole};
 use serde_json::json;
@@ -153,6 +153,23 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         };
         let answer = self.client.post(path, &Notice { body, level })?;
         self.output.response::<NoticeSent>(&answer, |sent| format!("sent to {}", plural(sent.rooms, "room")))
+    }
+
+    pub(super) fn announcement(&self) -> Result<(), AdminError> {
+        let answer = self.client.get(&["announcement"], &[])?;
+        self.output.response::<CurrentAnnouncement>(&answer, tables::announcement)
+    }
+
+    pub(super) fn announce(&self, level: Level, body: String) -> Result<(), AdminError> {
+        let answer = self.client.put(&["announcement"], &NewAnnouncement { body, level })?;
+        self.output.response::<Announcement>(&answer, |made| {
+            format!("all users see the announcement {:?} until you withdraw it", made.id)
+        })
+    }
+
+    pub(super) fn withdraw_announcement(&self) -> Result<(), AdminError> {
+        self.client.delete(&["announcement"], &[])?;
+        self.output.sentence("the announcement is withdrawn")
     }
 
     pub(super) fn members(&self, room: &str, all: bool) -> Result<(), AdminError> {

@@ -11,7 +11,7 @@ use std::io;
 
 use chat_admin::v1::SettingsChange;
 
-use crate::cli::{Admin, AdminCommand};
+use crate::cli::{Admin, AdminCommand, AnnouncementCommand};
 use client::RequestError;
 use commands::Commands;
 use confirm::NotConfirmed;
@@ -71,5 +71,12 @@ pub(super) fn run(
         AdminCommand::Export { author } => commands.export(&author),
         AdminCommand::Erase { author, confirmation } => commands.erase(&author, &confirmation),
         AdminCommand::Notice { room, level, body } => commands.notice(room.as_deref(), level, body),
+        AdminCommand::Announcement { command: None } => commands.announcement(),
+        AdminCommand::Announcement { command: Some(AnnouncementCommand::Set { level, body }) } => {
+            commands.announce(level, body)
+        }
+        AdminCommand::Announcement { command: Some(AnnouncementCommand::Withdraw) } => {
+            commands.withdraw_announcement()
+        }
     }
 }

@@ -17,7 +17,8 @@ use crate::support::File;
 const BEFORE: &str = include_str!("../../fixtures/before_identity.sql");
 const EPOCH: &str = "25925c421e3ca4c3";
 /// The migrations since then, newest first.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
+    "20261130030000",
     "20261130020000",
     "20261130010000",
     "20261130000000",

@@ -160,9 +160,10 @@ impl Session {
     ) -> Option<CloseReason> {
         let beginning = self.beginning.as_ref()?;
         let HelloAs { user, proof, client, render, .. } = &hello;
+        let render = *render;
         let user = Arc::new(user.clone());
         let encodings = self.context.encodings.for_connection(beginning.deflates);
-        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
+        let encoding = if render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let limits = self.context.config().limits;
         let credential = match proof {
@@ -208,6 +209,8 @@ impl Session {
             Proof::Guest { new_token, .. } => (new_token, None, Vec::new()),
             Proof::Account { credential, was } => (None, credential.expires_at(), was),
         };
+        // held until the session is marked as welcomed, so that it misses no announcement
+        let announcement = self.context.announcements.current();
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
             session: registration.id(),
@@ -224,8 +227,10 @@ impl Session {
                 edit_window_s: limits.edit_window_s,
             },
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+            announcement: announcement.as_ref().map(|announcement| announcement.shown(render)),
         }));
         registration.mark_welcomed();
+        drop(announcement);
         let list = is_account.then(|| self.context.inbox.open(&user, &was));
         if let Some(list) = &list {
             self.send_list(list.handle());
