@@ -11,6 +11,7 @@ use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
 use chat_protocol::Limits;
 
+use crate::abuse::AbuseLimits;
 use crate::accounts::{Accounts, Registration};
 use crate::admission::addresses::{AddressLimits, Loopback};
 use crate::admission::origins::Origins;
@@ -79,6 +80,8 @@ pub struct Config {
     pub registration: Registration,
     /// Whether users without an account may use the server.
     pub guests: bool,
+    /// Limits on what users write.
+    pub abuse: AbuseLimits,
     /// Timeouts and intervals.
     pub timings: Timings,
 }
@@ -130,6 +133,7 @@ impl Default for Config {
             search: None,
             registration: Registration::default(),
             guests: true,
+            abuse: AbuseLimits::default(),
             timings: Timings::default(),
         }
     }

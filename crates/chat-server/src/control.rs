@@ -193,6 +193,7 @@ impl Control {
             site: config.site,
             registration: config.registration,
             guests: config.guests,
+            abuse: config.abuse,
             ..Config::clone(&current)
         };
         self.context.addresses.set_limits(changed.address_limits());

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod abuse;
 mod accounts;
 mod admission;
 mod api;
@@ -16,6 +17,7 @@ mod server;
 mod session;
 mod transport;
 
+pub use abuse::{AbuseLimits, Filter, FilterError, NewUserLimits};
 pub use accounts::{Accounts, Registration};
 pub use admission::origins::{Origin, OriginError, Origins};
 pub use admission::proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::abuse::Abuse;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
@@ -108,6 +109,7 @@ impl Server {
         let (announcements, changes) = Announcements::load(&**engine.access(), &rendered).await;
         let context = Context {
             engine,
+            abuse: Abuse::default(),
             directory: Directory::default(),
             warnings,
             announcements,

@@ -1,21 +1,23 @@
 //! The options of the server.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_accounts::{JwtKeyError, JwtKeys, JwtVerifier};
 use chat_history::Retention;
 use chat_protocol::{Limits, RoomName, SiteName, WelcomeText};
 use chat_server::{
-    BacklogLimits, Config, Logo, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Site, Timings,
-    TrustedProxies,
+    AbuseLimits, BacklogLimits, Config, Filter, Logo, Origins, Page, Proxies, ProxyHeader, Rate,
+    RemoteImages, Site, Timings, TrustedProxies,
 };
 use clap::{ArgGroup, Args, Command};
 
 use super::values::{
-    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, OrOff,
-    RegistrationMode, Switch, at_least, duration, limit_or_off,
+    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, NewAccountLimits,
+    OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
@@ -104,6 +106,28 @@ pub(crate) struct Options {
     /// creates accounts.
     #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) registration: RegistrationMode,
+
+    /// Limits for new users: for how long an account is new, and how many messages a minute it may
+    /// send (off: no limits)
+    ///
+    /// New users cannot post links. Guests are always new. The limits do not concern moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_NEW_ACCOUNT_LIMITS", value_name = "TIME:MESSAGES", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) new_account_limits: OrOff<NewAccountLimits>,
+
+    /// File with words and links that are not allowed in messages (off: none)
+    ///
+    /// Each line is a rule: "deny word NAME", "allow word NAME", "deny link HOST" or "allow link
+    /// HOST". chatd reads the file again on SIGHUP. It does not concern moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_FILTER", value_name = "PATH", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) filter: OrOff<PathBuf>,
+
+    /// How often a user may send the same text within a minute, in all rooms together (off: as
+    /// often as they like)
+    ///
+    /// All guests together may send it four times as often. Texts of fewer than 12 letters do not
+    /// count, and neither do those of moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_REPEATED_MESSAGES", value_name = "NUMBER", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) repeated_messages: OrOff<NonZeroU32>,
 
     /// URL of the keys of an identity provider (JWKS), whose tokens (JWT) are accepted
     ///
@@ -459,6 +483,12 @@ impl Options {
             },
             registration: self.registration.0,
             guests: self.guests == Switch::On,
+            abuse: AbuseLimits {
+                // read when the configuration takes effect, because that can fail
+                filter: None,
+                new_users: self.new_account_limits.0.map(|NewAccountLimits(limits)| limits),
+                repeats: self.repeated_messages.0.map(NonZeroU32::get),
+            },
             timings: Timings {
                 notice: self.shutdown_notice,
                 drain: self.shutdown_drain,
@@ -468,6 +498,28 @@ impl Options {
             count_usage: matches!(self.database, Database::File(_)),
             ..Config::default()
         }
+    }
+}
+
+/// Why the file of a filter can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("--filter {path:?}: {source}")]
+pub(crate) struct FilterFileError {
+    path: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Options {
+    /// Reads the filter of words and links.
+    ///
+    /// # Errors
+    /// [`FilterFileError`] if the file cannot be read, or has a mistake.
+    pub(crate) fn read_filter(&self) -> Result<Option<Arc<Filter>>, FilterFileError> {
+        let Some(path) = &self.filter.0 else { return Ok(None) };
+        let failed = |source| FilterFileError { path: path.clone(), source };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+        let filter = text.parse::<Filter>().map_err(|error| failed(error.into()))?;
+        Ok(Some(Arc::new(filter)))
     }
 }
 

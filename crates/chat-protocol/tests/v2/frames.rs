@@ -392,7 +392,7 @@ fn reasons_and_error_codes_have_names() {
         LeftReason::NotAllowed,
     ];
     insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","banned","room_closed","not_allowed"]"#);
-    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","muted","slow_mode","store_unavailable","internal"]"#);
+    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","muted","slow_mode","filtered","store_unavailable","internal"]"#);
 }
 
 #[test]

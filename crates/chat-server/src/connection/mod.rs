@@ -141,7 +141,7 @@ fn serve_classic(
         let (context, member) = (Arc::clone(context), Arc::clone(member.member()));
         context.tasks.clone().spawn(async move { context.check_classic(&member).await });
     }
-    let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry);
+    let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry, Arc::clone(context));
     context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
 }
 

@@ -29,6 +29,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::abuse::Abuse;
 use crate::accounts::Accounts;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
@@ -61,6 +62,8 @@ pub(crate) struct Context {
     pub(crate) accounts: Option<Accounts>,
     /// The lists of rooms of connected users.
     pub(crate) inbox: Inbox,
+    /// What users have written lately.
+    pub(crate) abuse: Abuse,
     /// The public rooms.
     pub(crate) directory: Directory,
     /// The warnings that their users have not received.

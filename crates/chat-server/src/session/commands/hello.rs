@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_access::{Actor, Network};
 use chat_log::{Passed, cut};
 use chat_protocol::v2::{Error, ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
-use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
+use chat_protocol::{CloseCode, GuestToken, Identity, Reference, Timestamp, UserId, Username};
 use chat_rooms::FrameSink;
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ enum Proof {
         credential: Credential,
         /// The ids that the user had as a guest.
         was: Vec<UserId>,
+        /// When the account was created.
+        since: Timestamp,
     },
 }
 
@@ -205,9 +207,9 @@ impl Session {
         let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
         let username = user.username();
         tracing::debug!(session = %registration.id(), %username, client = program, "session started");
-        let (guest_token, expires_at, was) = match hello.proof {
-            Proof::Guest { new_token, .. } => (new_token, None, Vec::new()),
-            Proof::Account { credential, was } => (None, credential.expires_at(), was),
+        let (guest_token, expires_at, was, since) = match hello.proof {
+            Proof::Guest { new_token, .. } => (new_token, None, Vec::new(), None),
+            Proof::Account { credential, was, since } => (None, credential.expires_at(), was, Some(since)),
         };
         // held until the session is marked as welcomed, so that it misses no announcement
         let announcement = self.context.announcements.current();
@@ -243,6 +245,7 @@ impl Session {
         self.state = Some(Box::new(SessionState {
             user,
             former_ids: was.into(),
+            since,
             network,
             encoding,
             rooms: Memberships::default(),
@@ -307,7 +310,7 @@ async fn sign_in(
         return Err(HelloError::NotAccepted("the token belongs to a user of another name".to_owned()));
     }
     let user = account.identity().map_err(|error| HelloError::NotAccepted(error.to_string()))?;
-    Ok((user, Proof::Account { credential, was: account.guests }))
+    Ok((user, Proof::Account { credential, was: account.guests, since: account.created_at }))
 }
 
 fn not_signed_in(context: &Context, error: SignInError) -> HelloError {
