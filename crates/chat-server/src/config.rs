@@ -82,8 +82,31 @@ pub struct Config {
     pub guests: bool,
     /// Limits on what users write.
     pub abuse: AbuseLimits,
+    /// Who may create private rooms, and register rooms that have a name.
+    pub room_creation: RoomCreation,
     /// Timeouts and intervals.
     pub timings: Timings,
+}
+
+/// Who may create private rooms, and register rooms that have a name. A room that has a name and is
+/// not registered needs no creation: it is there when the first user joins it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RoomCreation {
+    /// Users with an account.
+    #[default]
+    Accounts,
+    /// Moderators and admins of the server.
+    Moderators,
+}
+
+impl RoomCreation {
+    /// The name of the value.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Moderators => "moderators",
+        }
+    }
 }
 
 /// Whether the web page for chatting is served, at `/` and `/r/{room}`.
@@ -134,6 +157,7 @@ impl Default for Config {
             registration: Registration::default(),
             guests: true,
             abuse: AbuseLimits::default(),
+            room_creation: RoomCreation::default(),
             timings: Timings::default(),
         }
     }

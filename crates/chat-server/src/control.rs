@@ -194,6 +194,7 @@ impl Control {
             registration: config.registration,
             guests: config.guests,
             abuse: config.abuse,
+            room_creation: config.room_creation,
             ..Config::clone(&current)
         };
         self.context.addresses.set_limits(changed.address_limits());

@@ -25,7 +25,7 @@ pub use admission::rate_limit::Rate;
 pub use api::v1::openapi;
 pub use chat_markdown::RemoteImages;
 pub use chat_outbox::BacklogLimits;
-pub use config::{Config, Logo, LogoError, Page, Site, Timings};
+pub use config::{Config, Logo, LogoError, Page, RoomCreation, Site, Timings};
 pub use context::announcements::AnnounceError;
 pub use context::classic_clients::ClassicInfo;
 pub use context::deletion::DeleteError;

@@ -16,8 +16,8 @@ use chat_server::{
 use clap::{ArgGroup, Args, Command};
 
 use super::values::{
-    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, NewAccountLimits,
-    OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
+    Address, Age, ClientAddressHeader, Count, CreationMode, Database, Fraction, LogFormat, MemoryLimit,
+    NewAccountLimits, OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
@@ -106,6 +106,12 @@ pub(crate) struct Options {
     /// creates accounts.
     #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) registration: RegistrationMode,
+
+    /// Who may create private rooms, and register rooms that have a name: accounts, or moderators
+    ///
+    /// A room that is not registered needs no creation: it is there when the first user joins it.
+    #[arg(long, group = RELOADABLE, env = "CHATD_ROOM_CREATION", value_name = "accounts|moderators", default_value = "accounts", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) room_creation: CreationMode,
 
     /// Limits for new users: for how long an account is new, and how many messages a minute it may
     /// send (off: no limits)
@@ -483,6 +489,7 @@ impl Options {
             },
             registration: self.registration.0,
             guests: self.guests == Switch::On,
+            room_creation: self.room_creation.0,
             abuse: AbuseLimits {
                 // read when the configuration takes effect, because that can fail
                 filter: None,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chat_server::{NewUserLimits, Registration};
+use chat_server::{NewUserLimits, Registration, RoomCreation};
 use clap::ValueEnum;
 
 /// How trusted proxies send the address of a client.
@@ -106,6 +106,20 @@ impl FromStr for RegistrationMode {
         let all = [Registration::Open, Registration::Invite, Registration::Closed];
         let found = all.into_iter().find(|registration| registration.name() == text);
         found.map(Self).ok_or("expected open, invite or closed")
+    }
+}
+
+/// Who may create rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CreationMode(pub(crate) RoomCreation);
+
+impl FromStr for CreationMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [RoomCreation::Accounts, RoomCreation::Moderators];
+        let found = all.into_iter().find(|creation| creation.name() == text);
+        found.map(Self).ok_or("expected accounts or moderators")
     }
 }
 

@@ -3,8 +3,10 @@
 use chat_access::{ActKind, NewAct, Person, Scope};
 use chat_accounts::MAX_ROOMS;
 use chat_protocol::v2::{CreateRoom, ErrorCode, Removable, ServerFrame};
-use chat_protocol::{Reference, RoomSettings, Visibility};
+use chat_protocol::{Identity, Reference, Role, RoomSettings, Visibility};
 
+use crate::config::RoomCreation;
+use crate::context::Context;
 use crate::session::Session;
 use crate::session::commands::configure_room::{Change, configure};
 use crate::session::list::Lists;
@@ -27,9 +29,21 @@ impl Session {
     }
 }
 
+/// Refuses a user who may create no room.
+fn may_create(context: &Context, user: &Identity) -> Result<(), NotDone> {
+    match context.config().room_creation {
+        RoomCreation::Moderators if user.role() < Role::Moderator => {
+            let message = "only moderators of the server create rooms here".to_owned();
+            Err(NotDone::Refused(ErrorCode::Forbidden, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn register(acting: Acting, change: Change) -> Result<ServerFrame, NotDone> {
     change.check(Some(acting.room()))?;
     let Acting { context, user, .. } = &acting;
+    may_create(context, user)?;
     if context.accounts.is_none() {
         let message = "this server has no accounts, so rooms have no owners";
         return Err(NotDone::Refused(ErrorCode::Forbidden, message.to_owned()));
@@ -46,6 +60,7 @@ async fn create_private(
     change: Change,
 ) -> Result<ServerFrame, NotDone> {
     change.check(None)?;
+    may_create(&context, &user)?;
     if list.names().len() >= MAX_ROOMS {
         let message = format!("your list has {MAX_ROOMS} rooms: leave one of them first");
         return Err(NotDone::Refused(ErrorCode::LimitReached, message));

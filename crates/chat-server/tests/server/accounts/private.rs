@@ -475,3 +475,23 @@ async fn moderators_see_reports_and_what_was_done() {
     assert_eq!((&page["records"][0]["act"], &page["more"]), (&json!("delete"), &json!(false)));
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
+    let room_creation = chat_server::RoomCreation::Moderators;
+    let server = start_with_accounts(chat_server::Config { room_creation, ..config() }).await;
+    let (_, mut ana) = register(server.address, "ana").await;
+    ana.join("lobby").await;
+    for command in
+        [json!({"type": "create_room", "room": "lobby"}), json!({"type": "create_room", "title": "The club"})]
+    {
+        refused(&mut ana, command, "forbidden").await;
+    }
+    let (sam, _) = register(server.address, "sam").await;
+    make_moderator(&server, &sam).await;
+    let mut sam = sam.hello(server.address).await;
+    create(&mut sam, "The team").await;
+    // direct rooms are not created by a command for that
+    answered(&mut ana, json!({"type": "direct", "username": "sam"}), "room").await;
+    server.stop().await.unwrap();
+}

@@ -210,3 +210,41 @@ async fn a_banned_guest_does_not_come_back_as_another_guest_from_there() {
     assert_eq!(classic_from(server.address, "cleo", there).await.map(drop).unwrap_err().status, 403);
     server.stop().await.unwrap();
 }
+
+/// A classic client that is muted reads on, and learns why it may not write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_muted_classic_client_gets_an_error() {
+    let server = start_with_accounts(config()).await;
+    let ana = User::register(server.address, "ana").await;
+    let mut owner = ana.hello(server.address).await;
+    owner.join("lobby").await;
+    owner.ask(json!({"type": "create_room", "room": "lobby"})).await;
+    let mut cleo = Client::enter(server.address, "lobby", "cleo").await;
+    cleo.send_message("hello").await;
+    let message = owner.next("message").await;
+    let mut mute = moderate("mute", message["user"].as_str().unwrap());
+    mute["room"] = "lobby".into();
+    done(&mut owner, mute).await;
+    cleo.send_message("more").await;
+    let error = loop {
+        let event = cleo.event().await;
+        if event["type"] == "chat_error" {
+            break event;
+        }
+    };
+    assert!(error["message"].as_str().unwrap().contains("muted"), "{error}");
+    owner.send_message("lobby", "quiet now").await;
+    while cleo.event().await["message"] != "quiet now" {}
+    let page = owner.ask(json!({"type": "history", "room": "lobby"})).await;
+    let bodies: Vec<_> =
+        page["messages"].as_array().unwrap().iter().map(|message| &message["body"]).collect();
+    assert_eq!(bodies, ["hello", "quiet now"]);
+
+    // a room for accounts is closed to it, and so is one from which it is banned
+    let settings = json!({"type": "configure_room", "room": "lobby", "join": "accounts"});
+    owner.ask(settings).await;
+    assert_eq!(cleo.closed().await, Some(4403));
+    let refused = Client::try_enter(server.address, "lobby", "cleo").await.map(drop).unwrap_err();
+    assert_eq!(refused.status, 403);
+    server.stop().await.unwrap();
+}
