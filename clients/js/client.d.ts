@@ -619,6 +619,8 @@ export interface ClientEvents extends RoomEvents {
    * whole server.
    */
   warned: { room?: string; by?: string; reason?: string; at: string };
+  /** The user has blocked another one, on any device, or hears it again. */
+  blocked: { user: string; on: boolean };
   /** The user is invited into a room. Joining it accepts the invitation. */
   invited: { room: string; title: string | null; by: string | null; expiresAt: string };
   /**
@@ -746,6 +748,8 @@ export class ChatClient extends Emitter<ClientEvents> {
   isMine(id: string): boolean;
   /** The user's rooms by name, a live view. `null` before they have arrived, and for guests. */
   readonly list: ReadonlyMap<string, ListEntry> | null;
+  /** The ids of the users whom the user has blocked, a live view: hide their messages. */
+  readonly blocked: ReadonlySet<string>;
   /**
    * Keeps a room in the list, on all devices of the user, or changes its entry. A new entry is read
    * up to its newest event. With `favourite: false` it is removed: resolves with `null`.
@@ -830,6 +834,11 @@ export class ChatClient extends Emitter<ClientEvents> {
   closeReport(room: string, number: number): Promise<void>;
   /** What was done in a room, newest first; 50 if `limit` is absent. For moderators. */
   audit(room: string, query?: { before?: number; limit?: number }): Promise<AuditPage>;
+  /**
+   * Silences a user, or lets it be heard again: no invitation, unread count or mention comes of it.
+   * Its messages still come: hide those of `blocked`.
+   */
+  block(user: string, on?: boolean): Promise<void>;
   /** Opens the direct room with another user who has an account: join `room` next. */
   direct(username: string): Promise<{ room: string; with: string; user: string }>;
   /**

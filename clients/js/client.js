@@ -740,6 +740,8 @@ export class ChatClient extends Emitter {
   #announcement = null;
   /** The entries of a list that has not arrived completely. */
   #incoming = [];
+  /** The ids of the users whom the user has blocked. */
+  #blocked = new Set();
   /** The last session, which the next one replaces. */
   #session = null;
   /** Whether the server keeps messages, according to its last ack. */
@@ -794,6 +796,11 @@ export class ChatClient extends Emitter {
   /** The announcement of the operator, or `null` if there is none. */
   get announcement() {
     return this.#announcement;
+  }
+
+  /** The ids of the users whom the user has blocked: hide their messages. A live view. */
+  get blocked() {
+    return this.#blocked;
   }
 
   /** The list of the user's rooms by name, or `null` before it has arrived, and for guests. */
@@ -1460,6 +1467,11 @@ export class ChatClient extends Emitter {
     await this.#ask({ type: 'invite_link', room: name.normalize('NFC'), uses: 0 });
   }
 
+  /** Silences a user, or lets it be heard again. */
+  async block(user, on = true) {
+    await this.#ask({ type: 'block', user, on });
+  }
+
   /** Opens the direct room with a user: `{room, with, user}`. Join `room` next. */
   async direct(username) {
     const { room, with: other, user } = await this.#ask({ type: 'direct', username: username.normalize('NFC') });
@@ -1510,6 +1522,7 @@ export class ChatClient extends Emitter {
     if (type === 'rooms') {
       this.#incoming.push(...frame.entries.map(entryOf));
       if (frame.more) return true;
+      this.#blocked = new Set(frame.blocked);
       this.#list = new Map(this.#incoming.splice(0).map((entry) => [entry.room, entry]));
       this.emit('list', this.#list);
     } else if (type === 'kept') {
@@ -1523,6 +1536,11 @@ export class ChatClient extends Emitter {
       const { epoch, up_to: upTo, unread, mentions } = frame;
       this.#updateEntry(room, { epoch, readUpTo: upTo, unread, mentions });
       this.emit('read', { room, epoch, upTo, unread, mentions });
+    } else if (type === 'blocked') {
+      const { user, on } = frame;
+      if (on) this.#blocked.add(user);
+      else this.#blocked.delete(user);
+      this.emit('blocked', { user, on });
     } else if (type === 'inbox') {
       const { up_to: upTo, unread, mentions, from } = frame;
       this.#updateEntry(room, { newest: upTo, unread, mentions });

@@ -30,6 +30,13 @@ CREATE TABLE direct_rooms (
 ) WITHOUT ROWID;
 CREATE INDEX direct_rooms_by_second ON direct_rooms (second);
 
+-- Whom an account has blocked.
+CREATE TABLE blocked_users (
+    account TEXT NOT NULL,
+    user TEXT NOT NULL,
+    PRIMARY KEY (account, user)
+) WITHOUT ROWID;
+
 -- The open reports. AUTOINCREMENT: the number of a closed one is not used again.
 CREATE TABLE reports (
     number INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,

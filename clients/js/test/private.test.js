@@ -79,3 +79,23 @@ test('the directory lists public rooms, and moderators read reports', async (t) 
   await ana.room.closeReport(page.reports[0].number);
   assert.deepEqual(await ana.room.reports(), { reports: [], more: false });
 });
+
+test('a blocked user is silent', async (t) => {
+  const server = await startServer(t);
+  const ana = await user(t, server, 'ana');
+  const bob = await member(t, server.url, 'bob', 'tea', { token: await account(server, 'bob') });
+  await ana.keep('tea');
+  assert.equal(ana.blocked.size, 0);
+  const told = next(ana, 'blocked');
+  await ana.block(bob.client.user.id);
+  assert.deepEqual(await told, { user: bob.client.user.id, on: true });
+  assert.ok(ana.blocked.has(bob.client.user.id));
+  const cid = await member(t, server.url, 'cid', 'tea');
+  const inbox = next(ana, 'inbox');
+  await bob.room.send('not heard');
+  await cid.room.send('heard');
+  assert.equal((await inbox).unread, 1);
+  await ana.block(bob.client.user.id, false);
+  assert.equal(ana.blocked.size, 0);
+  await assert.rejects(ana.block(ana.user.id), { code: 'forbidden' });
+});

@@ -38,5 +38,5 @@ pub use rooms::{RoomChange, RoomEntry};
 pub use secret::{InviteCode, InviteHash, SecretError, TokenHash, TokenSecret};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteAccounts;
-pub use store::{AccountStore, MAX_INVITES, MAX_NAMES, MAX_PAGE, MAX_ROOMS, MAX_TOKENS};
+pub use store::{AccountStore, MAX_BLOCKED, MAX_INVITES, MAX_NAMES, MAX_PAGE, MAX_ROOMS, MAX_TOKENS};
 pub use token::{AddedToken, NewToken, Token, TokenKind};

@@ -20,6 +20,9 @@ pub const MAX_TOKENS: usize = 100;
 /// The maximum number of rooms in the list of an account.
 pub const MAX_ROOMS: usize = 500;
 
+/// The maximum number of users whom an account has blocked.
+pub const MAX_BLOCKED: usize = 500;
+
 /// How many names [`AccountStore::keepers`] looks for.
 pub const MAX_NAMES: usize = 100;
 
@@ -319,6 +322,20 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store fails.
     fn rooms(&self, account: UserId) -> BoxFuture<'_, Result<Vec<RoomEntry>, StoreError>>;
+
+    /// Notes that an account has blocked a user, or that it has not any more. Returns whether that
+    /// changes anything.
+    ///
+    /// # Errors
+    /// [`AddError::NoAccount`] if there is no such account, [`AddError::LimitReached`] if it has
+    /// blocked [`MAX_BLOCKED`] others, [`AddError::Store`] if the store fails.
+    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>>;
+
+    /// The users whom an account has blocked, ordered by their ids.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>>;
 
     /// The accounts that have a room in their lists and one of these names, whatever the case of
     /// the letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.

@@ -212,12 +212,19 @@ impl Room {
         Own::new(own, self.newest)
     }
 
-    fn mentions_after(&self, after: u64, users: &[UserId], max: usize, retention: Retention) -> Count {
+    fn mentions_after(
+        &self,
+        after: u64,
+        [users, except]: [&[UserId]; 2],
+        max: usize,
+        retention: Retention,
+    ) -> Count {
+        let is_other = |author: &UserId| !users.contains(author) && !except.contains(author);
         let is_for = |id: &str| id == Mention::Room.as_str() || users.iter().any(|user| user.as_str() == id);
         let counts = |message: &&Arc<Message>| {
             let mentions = self.mentions.get(&message.seq);
             message.seq > after
-                && message.text().is_some_and(|text| !users.contains(&text.user))
+                && message.text().is_some_and(|text| is_other(&text.user))
                 && mentions.is_some_and(|mentions| mentions.all().any(is_for))
         };
         Count::new(self.kept(retention).iter().filter(counts).take(max).count(), self.newest)
@@ -386,10 +393,11 @@ impl HistoryStore for ListHistory {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
-        self.read(&room, |room| room.mentions_after(after, &users, max, retention))
+        self.read(&room, |room| room.mentions_after(after, [&users, &except], max, retention))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

@@ -541,6 +541,7 @@ impl HistoryStore for MemoryHistory {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
@@ -551,7 +552,8 @@ impl HistoryStore for MemoryHistory {
                 |id: &str| id == Mention::Room.as_str() || users.iter().any(|user| user.as_str() == id);
             let found = log.mentions.range(from..).filter(|(seq, mentions)| {
                 let text = log.get(**seq).and_then(|message| message.text());
-                mentions.all().any(is_for) && text.is_some_and(|text| !users.contains(&text.user))
+                let is_other = |author: &UserId| !users.contains(author) && !except.contains(author);
+                mentions.all().any(is_for) && text.is_some_and(|text| is_other(&text.user))
             });
             Count::new(found.take(max).count(), log.newest)
         });

@@ -79,10 +79,11 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
-        (**self).mentions_after(room, after, users, max, retention)
+        (**self).mentions_after(room, after, users, except, max, retention)
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

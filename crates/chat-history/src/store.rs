@@ -435,8 +435,8 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Own, HistoryError>>;
 
     /// How many messages of a room have a number larger than `after` and address one of the users,
-    /// or everyone, and are not from one of them; at most `max`. Deleted messages do not count, nor
-    /// those that were pruned, or that `retention` does not keep.
+    /// or everyone, and are not from one of them or of those in `except`; at most `max`. Deleted
+    /// messages do not count, nor those that were pruned, or that `retention` does not keep.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
@@ -445,6 +445,7 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>>;

@@ -105,6 +105,7 @@ macro_rules! __with_account_tests {
             a_read_mark_never_moves_backwards
             the_accounts_that_keep_a_room_are_found_by_name
             the_number_of_rooms_is_limited
+            a_user_is_blocked_and_unblocked
             no_secret_is_in_debug_output
             a_working_store_passes_its_check
         }

@@ -5,7 +5,7 @@ use futures::future::join_all;
 
 use super::Accounts;
 use super::helpers::{create, epoch, room, unknown};
-use crate::{AccountStore, AddError, MAX_ROOMS, Notify, RoomChange, RoomEntry};
+use crate::{AccountStore, AddError, MAX_BLOCKED, MAX_ROOMS, Notify, RoomChange, RoomEntry};
 
 /// A change that only adds a room.
 fn change() -> RoomChange {
@@ -140,4 +140,32 @@ pub async fn the_number_of_rooms_is_limited(accounts: Accounts) {
     keep(store, &bob, "r0", change()).await;
     assert!(store.drop_room(ana.clone(), known).await.unwrap());
     keep(store, &ana, "new", change()).await;
+}
+
+/// Each account has its own list of users whom it has blocked.
+pub async fn a_user_is_blocked_and_unblocked(accounts: Accounts) {
+    let store = &*accounts.store;
+    let (ana, bob) = (create(store, "ana").await.id, create(store, "bob").await.id);
+    let block = async |user: &UserId, on| store.block(ana.clone(), user.clone(), on).await.unwrap();
+    let guest: UserId = "g_gus".parse().unwrap();
+    assert!(!block(&bob, false).await);
+    assert!(block(&bob, true).await && block(&guest, true).await);
+    assert!(!block(&bob, true).await, "it is blocked already");
+    let mut expected = [bob.clone(), guest.clone()];
+    expected.sort();
+    assert_eq!(store.blocked(ana.clone()).await.unwrap(), expected);
+    assert_eq!(store.blocked(bob.clone()).await.unwrap(), []);
+    assert!(block(&bob, false).await);
+    assert_eq!(store.blocked(ana.clone()).await.unwrap(), [guest]);
+    let refused = store.block(unknown(), bob.clone(), true).await;
+    assert!(matches!(refused, Err(AddError::NoAccount)), "{refused:?}");
+
+    for n in 1..MAX_BLOCKED {
+        assert!(block(&format!("g_{n}").parse().unwrap(), true).await);
+    }
+    let refused = store.block(ana.clone(), bob, true).await;
+    assert!(matches!(refused, Err(AddError::LimitReached { max: MAX_BLOCKED })), "{refused:?}");
+    assert!(!block(&"g_1".parse().unwrap(), true).await);
+    store.delete(ana.clone(), chat_protocol::Timestamp::from_millis(1)).await.unwrap();
+    assert_eq!(store.blocked(ana).await.unwrap(), []);
 }

@@ -102,6 +102,7 @@ impl Tables {
         }
         self.remove_tokens(id, None, None);
         self.rooms.remove(id);
+        self.blocked.remove(id);
         self.invites.retain(|_, (_, invite)| invite.created_by.as_ref() != Some(id));
         self.kept.insert(account.username, keep_name_until);
         true

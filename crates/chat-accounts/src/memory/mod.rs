@@ -37,6 +37,8 @@ struct Tables {
     by_hash: HashMap<TokenHash, TokenId>,
     invites: HashMap<InviteId, (InviteHash, Invite)>,
     rooms: HashMap<UserId, BTreeMap<RoomName, RoomEntry>>,
+    /// Whom each account has blocked.
+    blocked: HashMap<UserId, BTreeSet<UserId>>,
 }
 
 impl MemoryAccounts {
@@ -217,6 +219,17 @@ impl AccountStore for MemoryAccounts {
         change: RoomChange,
     ) -> BoxFuture<'_, Result<RoomEntry, AddError>> {
         self.with(move |tables| tables.keep(&account, room, change))
+    }
+
+    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>> {
+        self.with(move |tables| tables.block(account, user, on))
+    }
+
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>> {
+        self.with(move |tables| {
+            let blocked = tables.blocked.get(&account);
+            Ok(blocked.map(|blocked| blocked.iter().cloned().collect()).unwrap_or_default())
+        })
     }
 
     fn drop_room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<bool, StoreError>> {

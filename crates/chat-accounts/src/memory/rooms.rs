@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use chat_protocol::{Epoch, RoomName, UserId, Username};
 
 use super::Tables;
-use crate::{AddError, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry};
+use crate::{AddError, MAX_BLOCKED, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry};
 
 impl Tables {
     pub(super) fn keep(
@@ -30,6 +30,20 @@ impl Tables {
                 Ok(entry.insert(added).clone())
             }
         }
+    }
+
+    pub(super) fn block(&mut self, account: UserId, user: UserId, on: bool) -> Result<bool, AddError> {
+        if !self.accounts.contains_key(&account) {
+            return Err(AddError::NoAccount);
+        }
+        let blocked = self.blocked.entry(account).or_default();
+        if !on {
+            return Ok(blocked.remove(&user));
+        }
+        if blocked.len() >= MAX_BLOCKED && !blocked.contains(&user) {
+            return Err(AddError::LimitReached { max: MAX_BLOCKED });
+        }
+        Ok(blocked.insert(user))
     }
 
     pub(super) fn drop_room(&mut self, account: &UserId, room: &RoomName) -> bool {

@@ -7,7 +7,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::schema::{
-    AccountRow, account_guests, account_rooms, account_tokens, accounts, registration_invites, role_text,
+    AccountRow, account_guests, account_rooms, account_tokens, accounts, blocked_users, registration_invites,
+    role_text,
 };
 use super::{Done, Failure, invites, names};
 use crate::{
@@ -221,6 +222,7 @@ pub(super) fn delete(
     names::keep(connection, &username, keep_name_until)?;
     diesel::delete(account_tokens::table.filter(account_tokens::account.eq(id))).execute(connection)?;
     diesel::delete(account_rooms::table.filter(account_rooms::account.eq(id))).execute(connection)?;
+    diesel::delete(blocked_users::table.filter(blocked_users::account.eq(id))).execute(connection)?;
     diesel::delete(account_guests::table.filter(account_guests::account.eq(id))).execute(connection)?;
     diesel::delete(registration_invites::table.filter(registration_invites::created_by.eq(id)))
         .execute(connection)?;

@@ -287,6 +287,14 @@ impl AccountStore for SqliteAccounts {
         self.write(SyncMode::Full, move |connection| rooms::keep(connection, &account, room, change))
     }
 
+    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>> {
+        self.write(SyncMode::Full, move |connection| rooms::block(connection, &account, &user, on))
+    }
+
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>> {
+        self.read(move |connection| rooms::blocked(connection, &account))
+    }
+
     fn drop_room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.write(SyncMode::Full, move |connection| rooms::remove(connection, &account, &room))
     }

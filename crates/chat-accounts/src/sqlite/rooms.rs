@@ -1,11 +1,12 @@
 //! Lists of rooms in the database.
 
 use chat_protocol::{Epoch, RoomName, UserId, Username};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use super::schema::{RoomRow, account_names, account_rooms, accounts, user_id, username};
+use super::schema::{RoomRow, account_names, account_rooms, accounts, blocked_users, user_id, username};
 use super::{Done, Failure, accounts as stored};
-use crate::{AddError, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys};
+use crate::{AddError, MAX_BLOCKED, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys};
 
 pub(super) fn keep(
     connection: &mut SqliteConnection,
@@ -52,6 +53,41 @@ fn update(connection: &mut SqliteConnection, account: &UserId, entry: &RoomEntry
 pub(super) fn remove(connection: &mut SqliteConnection, account: &UserId, room: &RoomName) -> Done<bool> {
     let entry = account_rooms::table.find((account.as_str(), room.as_str()));
     Ok(diesel::delete(entry).execute(connection)? > 0)
+}
+
+pub(super) fn block(
+    connection: &mut SqliteConnection,
+    account: &UserId,
+    user: &UserId,
+    on: bool,
+) -> Done<bool, AddError> {
+    if !stored::is_account(connection, account)? {
+        return Err(Failure::Refused(AddError::NoAccount));
+    }
+    let row = blocked_users::table.find((account.as_str(), user.as_str()));
+    if !on {
+        return Ok(diesel::delete(row).execute(connection)? > 0);
+    }
+    if diesel::select(exists(row)).get_result(connection)? {
+        return Ok(false);
+    }
+    let of_account = blocked_users::table.filter(blocked_users::account.eq(account.as_str()));
+    let count: i64 = of_account.count().get_result(connection)?;
+    if usize::try_from(count).is_ok_and(|count| count >= MAX_BLOCKED) {
+        return Err(Failure::Refused(AddError::LimitReached { max: MAX_BLOCKED }));
+    }
+    let row = (blocked_users::account.eq(account.as_str()), blocked_users::user.eq(user.as_str()));
+    diesel::insert_into(blocked_users::table).values(row).execute(connection)?;
+    Ok(true)
+}
+
+pub(super) fn blocked(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<UserId>> {
+    let ids: Vec<String> = blocked_users::table
+        .filter(blocked_users::account.eq(account.as_str()))
+        .order(blocked_users::user)
+        .select(blocked_users::user)
+        .load(connection)?;
+    Ok(ids.iter().map(|id| user_id(id)).collect::<Result<_, _>>()?)
 }
 
 pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<RoomEntry>> {

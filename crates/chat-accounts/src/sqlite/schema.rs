@@ -79,6 +79,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    blocked_users (account, user) {
+        account -> Text,
+        user -> Text,
+    }
+}
+
+diesel::table! {
     account_meta (id) {
         id -> BigInt,
         names_version -> Text,

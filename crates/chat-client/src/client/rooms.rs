@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_protocol::v2::{
     Command, DirectRoom, Directory, DirectoryPage, ErrorCode, InviteLink, InviteLinkFrame, ServerFrame,
 };
-use chat_protocol::{RoomName, Username};
+use chat_protocol::{RoomName, UserId, Username};
 
 use super::Client;
 use crate::command::Request;
@@ -122,6 +122,25 @@ impl Client {
     pub async fn direct(&self, username: &Username) -> Result<DirectRoom, CommandError> {
         let command = Command::Direct { username: username.clone() };
         self.ask(command, |frame| if let ServerFrame::Room(room) = frame { Some(room) } else { None }).await
+    }
+
+    /// Silences a user for the user of this client, or lets it be heard again: no invitation,
+    /// unread count or mention comes of it any more, and its direct room is not in the list. Its
+    /// messages still come, and a program hides them. The other one does not learn of it.
+    ///
+    /// Not cancel-safe, but safe to repeat.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses guests.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.block(&"u_17".parse()?, true).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn block(&self, user: &UserId, on: bool) -> Result<(), CommandError> {
+        let command = Command::Block { user: user.clone(), on };
+        self.call(move |responder| Request::Act { command, responder }).await
     }
 
     /// Searches the public rooms, those with the newest messages first: all, or those whose name,

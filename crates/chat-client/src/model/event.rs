@@ -1,5 +1,6 @@
 //! Events of a client.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,9 @@ pub enum Event {
     Dropped(RoomName),
     /// The user has read messages of a room in the list, with this client or another session.
     Read(Read),
+    /// Whom the user has blocked, as a program that hides their messages needs it: all of them,
+    /// when an account has connected, and when this client or another session has changed it.
+    Blocked(BTreeSet<UserId>),
     /// News in a room of the list that the session has not joined; at most one a second for each
     /// room.
     Inbox(Inbox),

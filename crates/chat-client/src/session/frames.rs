@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Announcement, AnnouncementFrame, AuditPage, DirectRoom, DirectoryPage, Dropped, Error, ErrorCode,
-    InviteLinkFrame, Kept, ReportsPage, RolesPage, ServerFrame,
+    self, Announcement, AnnouncementFrame, AuditPage, Blocked, DirectRoom, DirectoryPage, Dropped, Error,
+    ErrorCode, InviteLinkFrame, Kept, ReportsPage, RolesPage, ServerFrame,
 };
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
@@ -117,6 +117,8 @@ impl Session {
                 self.list.append(&mut list.entries);
                 if !list.more {
                     self.events.push_back(Event::Rooms(std::mem::take(&mut self.list)));
+                    self.blocked = std::mem::take(&mut list.blocked).into_iter().collect();
+                    self.events.push_back(Event::Blocked(self.blocked.clone()));
                 }
             }
             ServerFrame::Kept(Kept { reference, entry }) => {
@@ -142,6 +144,10 @@ impl Session {
                     other => self.unexpected(other, "read"),
                 }
                 self.events.push_back(Event::Read(read));
+            }
+            ServerFrame::Blocked(Blocked { user, on }) => {
+                let _ = if on { self.blocked.insert(user) } else { self.blocked.remove(&user) };
+                self.events.push_back(Event::Blocked(self.blocked.clone()));
             }
             ServerFrame::Inbox(inbox) => self.events.push_back(Event::Inbox(inbox)),
             // the answer to a `ping` of the heartbeat has no `ref`

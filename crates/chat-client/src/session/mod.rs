@@ -19,7 +19,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +84,8 @@ pub(crate) struct Session {
     events: VecDeque<Event>,
     /// The part of the list of the user's rooms that has arrived.
     list: Vec<RoomListEntry>,
+    /// Whom the user has blocked.
+    blocked: BTreeSet<UserId>,
     /// When the session of the current connection began.
     connected_at: Option<Instant>,
     /// The id of the newest session, which the next one replaces.
@@ -118,6 +120,7 @@ impl Session {
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
             list: Vec::new(),
+            blocked: BTreeSet::new(),
             connected_at: None,
             replaces: None,
             user: None,

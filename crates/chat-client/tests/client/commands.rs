@@ -2,7 +2,7 @@
 
 use chat_client::{
     CommandError, DeletedBy, Epoch, ErrorCode, Event, JoinOptions, KeepRoom, MembersQuery, NoticeLevel,
-    Notify, Page, RoomKind, Since, StoredMessage,
+    Notify, Page, RoomKind, Since, StoredMessage, UserId,
 };
 use futures::FutureExt;
 use futures::future::join_all;
@@ -262,11 +262,21 @@ async fn the_list_of_rooms_is_kept_and_marked() {
                "read_up_to": 4, "unread": unread, "mentions": 0})
     };
     peer.send(json!({"type": "rooms", "entries": [entry(3)], "more": true})).await;
-    peer.send(json!({"type": "rooms", "entries": [entry(2)], "more": false})).await;
+    peer.send(json!({"type": "rooms", "entries": [entry(2)], "more": false, "blocked": ["u_eve"]})).await;
     let Event::Rooms(list) = received.event().await else { panic!("no list") };
     assert_eq!(list.iter().map(|entry| entry.unread).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(list[0].kind, RoomKind::Unknown);
+    let mut blocked = async |ids: &[&str]| {
+        let Event::Blocked(blocked) = received.event().await else { panic!("nobody is blocked") };
+        assert_eq!(blocked.iter().map(UserId::as_str).collect::<Vec<_>>(), ids);
+    };
+    blocked(&["u_eve"]).await;
     let answering = async {
+        let block = peer.receive("block").await;
+        assert_eq!((&block["user"], &block["on"]), (&json!("g_gus"), &json!(true)));
+        peer.send(json!({"type": "blocked", "user": "g_gus", "on": true})).await;
+        peer.send(json!({"type": "blocked", "user": "u_eve", "on": false})).await;
+        peer.send(json!({"type": "done", "ref": block["ref"]})).await;
         let keep = peer.receive("keep").await;
         assert_eq!(
             (&keep["room"], &keep["notify"], keep.get("favourite")),
@@ -283,6 +293,9 @@ async fn the_list_of_rooms_is_kept_and_marked() {
         peer.send(json!({"type": "read", "ref": mark["ref"], "room": "lobby", "epoch": "e", "up_to": 7, "unread": 0, "mentions": 0})).await;
     };
     let asking = async {
+        client.block(&"g_gus".parse().unwrap(), true).await.unwrap();
+        blocked(&["g_gus", "u_eve"]).await;
+        blocked(&["g_gus"]).await;
         let kept = client.keep(&lobby(), KeepRoom::default().notify(Notify::None)).await.unwrap();
         assert_eq!(kept.unwrap().unread, 1);
         let dropped = client.keep(&lobby(), KeepRoom::default().favourite(false)).await.unwrap();

@@ -102,10 +102,11 @@ macro_rules! __delegate_history_method {
             room: $crate::__protocol::RoomName,
             after: u64,
             users: Vec<$crate::__protocol::UserId>,
+            except: Vec<$crate::__protocol::UserId>,
             max: usize,
             retention: $crate::Retention,
         ) -> $crate::__BoxFuture<'_, Result<$crate::Count, $crate::HistoryError>> {
-            self.$field.mentions_after(room, after, users, max, retention)
+            self.$field.mentions_after(room, after, users, except, max, retention)
         }
     };
     (prune $field:tt) => {

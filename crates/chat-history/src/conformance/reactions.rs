@@ -261,7 +261,8 @@ pub async fn pruning_takes_reactions_and_mentions_along(history: History) {
 
 async fn mentioned(store: &dyn HistoryStore, after: u64, users: &[&str], max: usize) -> usize {
     let users = users.iter().map(|name| user(name)).collect();
-    let counted = store.mentions_after(room("r"), after, users, max, Retention::default()).await.unwrap();
+    let counted =
+        store.mentions_after(room("r"), after, users, Vec::new(), max, Retention::default()).await.unwrap();
     assert_eq!(counted.newest, newest(store, "r").await);
     counted.messages
 }
@@ -310,6 +311,7 @@ pub async fn mentions_are_counted(history: History) {
     assert_eq!(mentioned(store, 0, &["eve"], 9).await, 2);
     delete(store, "r", &[2, 3]).await;
     assert_eq!(mentioned(store, 0, &["cid"], 9).await, 0);
-    let none = store.mentions_after(room("s"), 0, vec![user("bob")], 9, Retention::default()).await;
+    let none =
+        store.mentions_after(room("s"), 0, vec![user("bob")], Vec::new(), 9, Retention::default()).await;
     assert_eq!(none, Ok(Count::new(0, newest(store, "s").await)));
 }

@@ -164,11 +164,12 @@ impl HistoryStore for SqliteHistory {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
         let read = move |connection: &mut SqliteConnection| {
-            read::mentions_after(connection, &room, after, &users, max, retention)
+            read::mentions_after(connection, &room, after, [&users, &except], max, retention)
         };
         async move { Ok(self.database.read(read).await?) }.boxed()
     }

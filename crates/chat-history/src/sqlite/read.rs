@@ -169,15 +169,15 @@ pub(super) fn mentions_after(
     connection: &mut SqliteConnection,
     room: &RoomName,
     after: u64,
-    users: &[UserId],
+    [users, except]: [&[UserId]; 2],
     max: usize,
     retention: Retention,
 ) -> QueryResult<Count> {
     connection.transaction(|connection| {
         let Some(kept) = kept(connection, room, retention)? else { return Ok(Count::default()) };
         let (from, to) = kept.row_keys(signed(after.saturating_add(1)), i64::MAX);
-        let authors: Vec<_> = users.iter().map(UserId::as_str).collect();
-        let addressed = authors.iter().copied().chain([Mention::Room.as_str()]);
+        let authors: Vec<_> = users.iter().chain(except).map(UserId::as_str).collect();
+        let addressed = users.iter().map(UserId::as_str).chain([Mention::Room.as_str()]);
         let found: Vec<i64> = mentions::table
             .inner_join(messages::table.on(messages::row_key.eq(mentions::row_key)))
             .filter(mentions::user.eq_any(addressed))

@@ -18,7 +18,7 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 27] = [
+const REPLIES: [(&str, &str); 28] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
@@ -36,6 +36,7 @@ const REPLIES: [(&str, &str); 27] = [
     ("moderate", "done"),
     ("invite", "done"),
     ("invite_link", "invite_link"),
+    ("block", "done"),
     ("report", "done"),
     ("reports", "reports"),
     ("close_report", "done"),
@@ -50,7 +51,7 @@ const REPLIES: [(&str, &str); 27] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 21] = [
+const UNSOLICITED: [&str; 22] = [
     "message",
     "edited",
     "deleted",
@@ -66,6 +67,7 @@ const UNSOLICITED: [&str; 21] = [
     "kept",
     "dropped",
     "read",
+    "blocked",
     "inbox",
     "notice",
     "announcement",

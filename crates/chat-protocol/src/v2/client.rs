@@ -85,6 +85,13 @@ commands! {
         },
         /// Make a link that invites users with an account into a room, or end all links.
         InviteLink(InviteLink),
+        /// Silence a user for the user of the session, or hear it again.
+        Block {
+            /// The id of the user.
+            user: UserId,
+            /// True to silence it.
+            on: bool,
+        },
         /// Show the moderators of a room a message.
         Report(Report),
         /// Read what users have reported in a room.

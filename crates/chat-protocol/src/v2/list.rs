@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, Notify, Reference, RoomKind, RoomName, RoomRole, RoomTitle, Timestamp, Username};
+use crate::{Epoch, Notify, Reference, RoomKind, RoomName, RoomRole, RoomTitle, Timestamp, UserId, Username};
 
 /// The list of the user's rooms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,20 @@ pub struct RoomList {
     pub entries: Vec<RoomListEntry>,
     /// Whether another frame of this type follows with more rooms.
     pub more: bool,
+    /// The ids of the users whom the user has blocked. Only in the last frame, and absent if there
+    /// are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<UserId>,
+}
+
+/// The user has blocked another one, or hears it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Blocked {
+    /// The id of the other user.
+    pub user: UserId,
+    /// Whether it is blocked now.
+    pub on: bool,
 }
 
 /// A room in the list of a user.

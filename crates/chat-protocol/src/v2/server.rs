@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::announcement::{Announcement, AnnouncementFrame};
-use super::list::{Dropped, Inbox, Kept, Read, RoomList};
+use super::list::{Blocked, Dropped, Inbox, Kept, Read, RoomList};
 use super::reactions::{ReactionCount, Reactions};
 use super::rooms::{AuditPage, DirectRoom, DirectoryPage, InviteLinkFrame, Invited, ReportsPage};
 use super::search::Found;
@@ -83,6 +83,8 @@ pub enum ServerFrame {
     Dropped(Dropped),
     /// The answer to `mark_read`, also to the other sessions of the user.
     Read(Read),
+    /// The user has blocked another one, or hears it again; to all sessions of the user.
+    Blocked(Blocked),
     /// News in a room of the list that the session has not joined; at most one a second per room.
     Inbox(Inbox),
     /// The answer to `renew`.

@@ -76,6 +76,7 @@ fn commands_with_all_fields_are_written() {
         }),
         Command::Invite { room: room(), username: name("bob") },
         Command::InviteLink(InviteLink { room: room(), uses: Some(3), for_s: Some(60) }),
+        Command::Block { user: user("bob"), on: true },
         Command::Report(Report { room: room(), target: 7, reason: Some("spam".parse().unwrap()) }),
         Command::Reports(Reports { room: room(), before: Some(9), limit: Some(20) }),
         Command::CloseReport { room: room(), number: 8 },
@@ -101,6 +102,7 @@ fn commands_with_all_fields_are_written() {
     {"ref":"r1","type":"moderate","room":"lobby","action":"ban","user":"u_bob","target":7,"reason":"spam","for_s":3600}
     {"ref":"r1","type":"invite","room":"lobby","username":"bob"}
     {"ref":"r1","type":"invite_link","room":"lobby","uses":3,"for_s":60}
+    {"ref":"r1","type":"block","user":"u_bob","on":true}
     {"ref":"r1","type":"report","room":"lobby","target":7,"reason":"spam"}
     {"ref":"r1","type":"reports","room":"lobby","before":9,"limit":20}
     {"ref":"r1","type":"close_report","room":"lobby","number":8}

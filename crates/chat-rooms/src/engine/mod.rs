@@ -371,8 +371,8 @@ impl Engine {
     }
 
     /// Counts the messages of a room after the number `after` that address one of the users in
-    /// `users`, or everyone, and are not from one of them, up to `max`. The room need not have
-    /// members. Cancel-safe.
+    /// `users`, or everyone, and are not from one of them or of those in `except`, up to `max`. The
+    /// room need not have members. Cancel-safe.
     ///
     /// # Errors
     /// [`HistoryError`] if the history store fails.
@@ -381,11 +381,12 @@ impl Engine {
         room: &RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
     ) -> Result<Count, HistoryError> {
         let context = &self.shared.context;
         let retention = context.retention.retention();
-        context.history.mentions_after(room.clone(), after, users, max, retention).await
+        context.history.mentions_after(room.clone(), after, users, except, max, retention).await
     }
 
     /// Sends a notice from the operator to all members of a room.

@@ -67,6 +67,10 @@ impl Context {
         room: &RoomName,
         expires_at: Timestamp,
     ) -> Result<(), ListError> {
+        let list = self.inbox.handle(&user.id);
+        if by.as_ref().is_some_and(|by| list.is_some_and(|list| list.has_blocked(&by.id))) {
+            return Ok(());
+        }
         let title = self.engine.policy_in_effect(room).await?.settings().title.clone();
         let invited = Invited { room: room.clone(), title, by: by.map(|by| by.username), expires_at };
         self.sessions.send_to_user(&user.id, &ServerFrame::Invited(invited));
@@ -171,8 +175,9 @@ impl Context {
     /// [`ListError`] if a store fails.
     pub(crate) async fn list_room(&self, user: &UserId, room: &RoomName) -> Result<(), ListError> {
         let (Some(accounts), Some(list)) = (&self.accounts, self.inbox.handle(user)) else { return Ok(()) };
-        let frame = list.refresh(room, accounts, &self.engine).await?;
-        self.sessions.send_to_user(user, &frame);
+        if let Some(frame) = list.refresh(room, accounts, &self.engine).await? {
+            self.sessions.send_to_user(user, &frame);
+        }
         Ok(())
     }
 }

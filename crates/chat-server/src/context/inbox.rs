@@ -4,8 +4,8 @@
 //! stores messages only notes who has written; once a second a task advances the counts of the
 //! users who have the room in their list, and notifies their sessions.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -87,6 +87,8 @@ struct UserRooms {
     ids: Vec<UserId>,
     /// The user, for the policies of rooms.
     actor: Actor,
+    /// Whom the user has blocked.
+    blocked: Mutex<HashSet<UserId>>,
     /// How many sessions the user has.
     sessions: AtomicUsize,
     /// The rooms, by name.
@@ -181,6 +183,11 @@ impl UserRooms {
         Ok(Details { kind, title, with, role })
     }
 
+    /// The users whom the user has blocked.
+    fn blocked(&self) -> Vec<UserId> {
+        self.blocked.lock().iter().cloned().collect()
+    }
+
     /// Makes space for this many rooms in all, and not more.
     fn reserve(&self, count: usize) {
         let mut rooms = self.rooms.lock();
@@ -204,7 +211,9 @@ impl UserRooms {
         let listed = &mut rooms[index];
         // those that were counted from the store are known
         let new = news.messages.iter().filter(|message| message.seq > listed.newest);
-        let of_others = new.filter(|message| !self.ids.contains(&message.author));
+        let blocked = self.blocked.lock();
+        let of_others =
+            new.filter(|message| !self.ids.contains(&message.author) && !blocked.contains(&message.author));
         let (count, has_mentions) = of_others.fold((0, false), |(count, has_mentions), message| {
             (count + 1, has_mentions | message.has_mentions)
         });
@@ -230,7 +239,9 @@ impl UserRooms {
         let Advance { up_to, unread, mut mentions, recount } = advance;
         if let Some(after) = recount {
             // if the store fails, the next list is right
-            if let Ok(counted) = engine.mentions_after(&room, after, self.ids.clone(), MAX_UNREAD).await {
+            if let Ok(counted) =
+                engine.mentions_after(&room, after, self.ids.clone(), self.blocked(), MAX_UNREAD).await
+            {
                 mentions = counted.messages;
                 self.set_mentions(&room, mentions);
             }
@@ -247,7 +258,8 @@ impl Inbox {
         let rooms = users.entry(user.id().clone()).or_insert_with(|| {
             let ids = std::iter::once(user.id()).chain(was).cloned().collect();
             let actor = Actor::new(user, was);
-            Arc::new(UserRooms { ids, actor, sessions: AtomicUsize::new(0), rooms: Mutex::default() })
+            let (blocked, sessions, rooms) = (Mutex::default(), AtomicUsize::new(0), Mutex::default());
+            Arc::new(UserRooms { ids, actor, blocked, sessions, rooms })
         });
         rooms.sessions.fetch_add(1, Ordering::Relaxed);
         OpenList { inbox: self.clone(), rooms: Arc::clone(rooms) }
@@ -385,6 +397,8 @@ impl ListHandle {
         engine: &Engine,
     ) -> Result<Vec<ServerFrame>, ListError> {
         let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
+        let blocked = accounts.store().blocked(id.clone()).await?;
+        *self.rooms.blocked.lock() = blocked.iter().cloned().collect();
         let mut stored = accounts.store().rooms(id.clone()).await?;
         // those that the user got while it was not connected
         for (room, _) in engine.access().rooms_of(self.rooms.ids.clone()).await? {
@@ -401,20 +415,65 @@ impl ListHandle {
         for entry in stored {
             let entry = self.put(entry, engine).await?;
             // a user who was banned, or has no role any more, learns nothing about the room
-            if self.may_read(&entry.room, engine).await? {
+            if self.may_read(&entry.room, engine).await? && !self.is_with_blocked(&entry, engine).await? {
                 entries.push(entry);
             }
         }
         for invitation in engine.access().invitations(self.rooms.ids.clone(), Timestamp::now()).await? {
+            if invitation.by.as_ref().is_some_and(|by| blocked.contains(&by.id)) {
+                continue;
+            }
             entries.retain(|entry| entry.room != invitation.room);
             entries.push(self.invitation(invitation, engine).await?);
         }
         let chunks: Vec<_> = entries.chunks(ROOMS_PER_FRAME).map(<[_]>::to_vec).collect();
         let last = chunks.len().saturating_sub(1);
-        let frame = |(index, entries)| ServerFrame::Rooms(RoomList { entries, more: index < last });
-        let frames: Vec<_> = chunks.into_iter().enumerate().map(frame).collect();
-        let empty = || vec![ServerFrame::Rooms(RoomList { entries: Vec::new(), more: false })];
-        Ok(if frames.is_empty() { empty() } else { frames })
+        let mut lists: Vec<_> = chunks
+            .into_iter()
+            .enumerate()
+            .map(|(index, entries)| RoomList { entries, more: index < last, blocked: Vec::new() })
+            .collect();
+        if lists.is_empty() {
+            lists.push(RoomList { entries: Vec::new(), more: false, blocked: Vec::new() });
+        }
+        if let Some(list) = lists.last_mut() {
+            list.blocked = blocked;
+        }
+        Ok(lists.into_iter().map(ServerFrame::Rooms).collect())
+    }
+
+    /// Whether this is the direct room with a user who is blocked.
+    async fn is_with_blocked(&self, entry: &RoomListEntry, engine: &Engine) -> Result<bool, ListError> {
+        if entry.kind != RoomKind::Direct || self.rooms.blocked.lock().is_empty() {
+            return Ok(false);
+        }
+        let roles = engine.access().roles(entry.room.clone(), None, 2).await?;
+        let blocked = self.rooms.blocked.lock();
+        Ok(roles.iter().any(|role| blocked.contains(&role.user.id)))
+    }
+
+    /// Whether the user has blocked this one.
+    pub(crate) fn has_blocked(&self, user: &UserId) -> bool {
+        self.rooms.blocked.lock().contains(user)
+    }
+
+    /// The user has blocked another one, or not any more.
+    pub(crate) fn set_blocked(&self, user: UserId, on: bool) {
+        let mut blocked = self.rooms.blocked.lock();
+        if on {
+            blocked.insert(user);
+        } else {
+            blocked.remove(&user);
+        }
+    }
+
+    /// Counts what is unread in all rooms of the list again.
+    pub(crate) async fn count_again(&self, accounts: &Accounts, engine: &Engine) -> Result<(), ListError> {
+        let Some(id) = self.rooms.id() else { return Ok(()) };
+        for entry in accounts.store().rooms(id.clone()).await? {
+            self.put(entry, engine).await?;
+        }
+        Ok(())
     }
 
     /// The entry of an invitation. It says nothing of what is in the room.
@@ -465,23 +524,26 @@ impl ListHandle {
     }
 
     /// Brings the entry of a private or direct room up to date. Returns the frame that says what it
-    /// is now: `kept`, or `dropped` if the user may not join it any more.
+    /// is now: `kept`, or `dropped` if the user may not join it any more. `None` if the user has
+    /// blocked the other one.
     pub(crate) async fn refresh(
         &self,
         room: &RoomName,
         accounts: &Accounts,
         engine: &Engine,
-    ) -> Result<ServerFrame, ListError> {
+    ) -> Result<Option<ServerFrame>, ListError> {
         if self.may_read(room, engine).await?
             && let Some(entry) = self.add(room, accounts, engine).await?
         {
-            return Ok(ServerFrame::Kept(Kept { reference: None, entry: self.put(entry, engine).await? }));
+            let entry = self.put(entry, engine).await?;
+            let is_silent = self.is_with_blocked(&entry, engine).await?;
+            return Ok((!is_silent).then(|| ServerFrame::Kept(Kept { reference: None, entry })));
         }
         if let Some(id) = self.rooms.id() {
             accounts.store().drop_room(id.clone(), room.clone()).await?;
         }
         self.remove(room);
-        Ok(ServerFrame::Dropped(Dropped { reference: None, room: room.clone() }))
+        Ok(Some(ServerFrame::Dropped(Dropped { reference: None, room: room.clone() })))
     }
 
     /// Watches a room of the list, and counts its unread messages.
@@ -492,8 +554,10 @@ impl ListHandle {
         let read_up_to = if epoch == current { read_up_to } else { 0 };
         // before it is counted: what is written from now on is either counted or news
         let room = self.inbox.watch(room, &self.rooms);
-        let count = engine.count_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD).await?;
-        let addressed = engine.mentions_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD);
+        let (ids, blocked) = (self.rooms.ids.clone(), self.rooms.blocked());
+        let silent = ids.iter().chain(&blocked).cloned().collect();
+        let count = engine.count_after(&room, read_up_to, silent, MAX_UNREAD).await?;
+        let addressed = engine.mentions_after(&room, read_up_to, ids, blocked, MAX_UNREAD);
         let (newest, unread, mentions) = (count.newest, count.messages, addressed.await?.messages);
         let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions };
         let details = self.rooms.details(&listed.room, engine).await?;

@@ -317,11 +317,12 @@ impl HistoryStore for Store {
         room: RoomName,
         after: u64,
         users: Vec<UserId>,
+        except: Vec<UserId>,
         max: usize,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
         async move {
-            let read = self.disk.content().mentions_after(room, after, users, max, retention).await;
+            let read = self.disk.content().mentions_after(room, after, users, except, max, retention).await;
             sleep(Duration::from_millis(3)).await;
             read
         }

@@ -14,6 +14,7 @@
 //! of chat-protocol check that all of these agree.
 
 mod audit;
+mod block;
 mod close_report;
 mod configure_room;
 mod create_room;
@@ -69,6 +70,7 @@ impl Session {
             Command::Moderate(moderate) => self.moderate(moderate, reference),
             Command::Invite { room, username } => self.invite(&room, username, reference),
             Command::InviteLink(link) => self.invite_link(link, reference),
+            Command::Block { user, on } => self.block(user, on, reference),
             Command::Report(report) => self.report(report, reference),
             Command::Reports(reports) => self.reports(reports, reference),
             Command::CloseReport { room, number } => self.close_report(&room, number, reference),

@@ -495,3 +495,66 @@ async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
     answered(&mut ana, json!({"type": "direct", "username": "sam"}), "room").await;
     server.stop().await.unwrap();
 }
+
+/// A user who is blocked is not heard, and does not learn of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_user_is_silent() {
+    let server = start_with_accounts(config()).await;
+    let (ana, mut session) = register(server.address, "ana").await;
+    let mut phone = ana.hello(server.address).await;
+    let (bob, mut other) = register(server.address, "bob").await;
+    let room = answered(&mut other, json!({"type": "direct", "username": "ana"}), "room").await;
+    let room = room["room"].as_str().unwrap().to_owned();
+    other.join(&room).await;
+    assert_eq!(session.next("kept").await["entry"]["with"], "bob");
+    answered(&mut session, json!({"type": "keep", "room": "tea"}), "kept").await;
+    other.join("tea").await;
+    other.send_message("tea", "hello @ana").await;
+
+    let block = |on: bool| json!({"type": "block", "user": bob.id, "on": on});
+    session.send(&block(true)).await;
+    for device in [&mut session, &mut phone] {
+        let blocked = device.next("blocked").await;
+        assert_eq!((&blocked["user"], &blocked["on"]), (&json!(bob.id), &json!(true)));
+        assert_eq!(device.next("dropped").await["room"], json!(room));
+    }
+    session.next("done").await;
+    other.send_message(&room, "hello ana").await;
+    other.send_message("tea", "hello again @ana").await;
+    let club = create(&mut other, "The club").await;
+    answered(&mut other, json!({"type": "invite", "room": club, "username": "ana"}), "done").await;
+    let list = ana.hello(server.address).await.next("rooms").await;
+    assert_eq!((&list["blocked"], rooms(&list)), (&json!([bob.id]), vec![("tea", "room")]));
+    let tea = &list["entries"][0];
+    assert_eq!((&tea["unread"], &tea["mentions"]), (&json!(0), &json!(0)), "{tea}");
+
+    // what others write is news, and nothing of the blocked one is
+    let (_, mut cid) = register(server.address, "cid").await;
+    cid.join("tea").await;
+    cid.send_message("tea", "hello").await;
+    let inbox = loop {
+        let frame = phone.frame().await;
+        let kind = frame["type"].as_str().unwrap();
+        assert!(!["invited", "kept"].contains(&kind), "{frame}");
+        if kind == "inbox" {
+            break frame;
+        }
+    };
+    assert_eq!((&inbox["room"], &inbox["unread"], &inbox["mentions"]), (&json!("tea"), &json!(1), &json!(0)));
+
+    answered(&mut session, block(false), "done").await;
+    assert_eq!(phone.next("kept").await["entry"]["unread"], 1);
+    let list = ana.hello(server.address).await.next("rooms").await;
+    assert_eq!(list.get("blocked"), None);
+    let mut all: Vec<_> = rooms(&list).into_iter().map(|(_, kind)| kind).collect();
+    all.sort_unstable();
+    assert_eq!(all, ["direct", "invitation", "room"]);
+    let tea = list["entries"].as_array().unwrap().iter().find(|entry| entry["room"] == "tea").unwrap();
+    assert_eq!((&tea["unread"], &tea["mentions"]), (&json!(3), &json!(2)), "{tea}");
+
+    let own = json!({"type": "block", "user": ana.id, "on": true});
+    refused(&mut session, own, "forbidden").await;
+    let mut guest = Session::hello(server.address, "gus").await;
+    refused(&mut guest, block(true), "forbidden").await;
+    server.stop().await.unwrap();
+}
