@@ -3,10 +3,11 @@
 import { keepSession, register, session, signIn, signOut, site } from '../state/account.js';
 import { Chat } from '../state/chat.js';
 import { guestToken } from '../state/guest.js';
+import { needsAccount, openedInvite } from '../state/invite-link.js';
 import { byId, setText } from '../dom.js';
 import { persistent, perTab } from '../state/storage.js';
-import { isolated, nextName, validNameFrom } from '../text/names.js';
-import { hash, inWords } from '../text/words.js';
+import { isAddress, isolated, nextName, validNameFrom } from '../text/names.js';
+import { hash, inWords, label } from '../text/words.js';
 
 const FIELD_OF = {
   invalid_username: 'name', username_taken: 'name', name_reserved: 'name', wrong_password: 'password',
@@ -65,8 +66,14 @@ export class Entry {
     this.#setMode(session() ? 'signed-in' : 'guest');
     site().then((known) => {
       this.#site = known;
-      this.#setMode(this.#mode === 'guest' && !known.guests ? 'sign-in' : this.#mode);
+      const signsIn = !known.guests || (known.accounts && this.#invited);
+      this.#setMode(this.#mode === 'guest' && signsIn ? 'sign-in' : this.#mode);
     });
+  }
+
+  /** Whether the form is for a room that the user can only join with an account. */
+  get #invited() {
+    return session() === null && (openedInvite()?.room === this.#room.value || needsAccount(this.#room.value));
   }
 
   /** Shows the fields that a way to get in needs, and offers the other ways. */
@@ -74,10 +81,12 @@ export class Entry {
     this.#mode = mode;
     const { lead, button, others } = MODES[mode];
     const isOffered = {
-      guest: this.#site.guests, 'sign-in': this.#site.accounts,
+      guest: this.#site.guests && !needsAccount(this.#room.value), 'sign-in': this.#site.accounts,
       register: this.#site.accounts && this.#site.registration !== 'closed', 'sign-out': true,
     };
-    byId('entry-lead').textContent = lead ?? `Signed in as ${isolated(session()?.username ?? '')}.`;
+    byId('entry-lead').textContent = this.#invited
+      ? 'This invitation is for people with an account. Sign in or create one.'
+      : lead ?? `Signed in as ${isolated(session()?.username ?? '')}.`;
     byId('entry-name-field').hidden = mode === 'signed-in';
     byId('entry-password-field').hidden = !['sign-in', 'register'].includes(mode);
     byId('entry-password-hint').hidden = mode !== 'register';
@@ -99,10 +108,17 @@ export class Entry {
   open({ room, focus = true }) {
     this.#main.hidden = false;
     this.#name.value = persistent.get('name') ?? '';
-    this.#room.value = room ?? persistent.get('room') ?? 'lobby';
+    this.#fillRoom(room);
+    this.#setMode(this.#mode);
     byId('entry-title').textContent = room ? `Join ${hash(room)}` : 'Join the chat';
-    document.title = room ? `${room} – chatd` : 'chatd';
+    document.title = room ? `${label({ room })} – chatd` : 'chatd';
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
+  }
+
+  /** An address is not for people: the form keeps it, and does not show it. */
+  #fillRoom(room) {
+    this.#room.value = room ?? persistent.get('room') ?? 'lobby';
+    this.#room.parentElement.hidden = isAddress(this.#room.value);
   }
 
   /**
@@ -111,7 +127,7 @@ export class Entry {
    */
   async enter(name, room, { waitForName = false } = {}) {
     this.#name.value = name;
-    this.#room.value = room;
+    this.#fillRoom(room);
     return this.#submit(waitForName);
   }
 
@@ -180,7 +196,8 @@ export class Entry {
       setText(this.#status, '');
       return this.#join.focus();
     }
-    const text = inWords(error, { name, room });
+    const text = inWords(error, { name, where: hash(room) });
+    if (error.code === 'not_found') this.#fillRoom(null);
     const field = FIELD_OF[error.code];
     if (field) this.#refuse(field, text);
     if (error.code === 'username_taken') this.#suggest(nextName(name));
