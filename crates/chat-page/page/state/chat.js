@@ -23,11 +23,13 @@ const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
 /** How long to wait for the list of the user's rooms before the first room is joined. */
 const LIST_TIMEOUT_MS = 3_000;
+/** Errors after which an invitation is of no more use. */
+const REFUSED = new Set(['not_found', 'forbidden', 'limit_reached']);
 
 /**
  * Emits `rooms` (the list, its names or its counts changed), `shown`, `status`, `notice`, `warned`,
- * `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`: what was shown of these messages is no longer
- * valid. Without `seqs` it is every message of the room.
+ * `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`: what was shown of these
+ * messages is no longer valid. Without `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
@@ -147,7 +149,8 @@ export class Chat extends Signal {
       await this.#client.join(name, { history: HISTORY_SIZE, invite });
       if (invite) forgetInvite();
     } catch (error) {
-      if (error.code === 'not_found') forgetInvite();
+      // The link is refused. After other errors it can be tried again.
+      if (invite && REFUSED.has(error.code)) forgetInvite();
       throw error;
     }
     // Rooms of an account are in the list on all of its devices. The server lists those without a
@@ -164,6 +167,9 @@ export class Chat extends Signal {
       // Joining a room that everyone may join leaves its invitation as it was.
       await this.#client.keep(room, { favourite: false });
       await this.#client.keep(room);
+    } catch (error) {
+      if (error.code === 'not_found') this.#answered(room);
+      throw error;
     } finally {
       this.#accepting.delete(room);
     }
@@ -212,7 +218,8 @@ export class Chat extends Signal {
     // date.
     const stored = [...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name)].filter((room) => !isAddress(room));
     const rooms = new Set([...(kept.length > 0 ? kept : stored), ...unsent]);
-    // To join a room into which the user is invited accepts the invitation: only the user does that.
+    // Joining a room into which the user is invited accepts the invitation, which only the user
+    // does.
     const missing = [...rooms].filter((room) => !this.rooms.has(room) && !this.invitations.has(room) && !this.#hidden.has(room));
     const results = await Promise.allSettled(missing.map((room) => this.join(room, { show: false })));
     const failed = results.flatMap(({ reason: error }, index) => (error ? [{ room: missing[index], error }] : []));
@@ -263,6 +270,7 @@ export class Chat extends Signal {
   async resign(room) {
     await room.room.setRole(this.userId, null);
     if (this.rooms.get(room.name) === room) this.leave(room);
+    this.#hidden.delete(room.name);
   }
 
   reconnect() {
@@ -349,11 +357,11 @@ export class Chat extends Signal {
       if (this.#hidden.has(room) && client.list?.get(room)?.kind === 'direct') this.join(room, { show: false }).catch(() => {});
     });
     client.on('dropped', ({ room }) => {
-      this.#hidden.delete(room);
       // An invitation has ended. The user may be in the room for another reason.
       if (this.#answered(room) || this.#accepting.has(room)) return;
       const dropped = this.rooms.get(room);
       if (dropped && !dropped.left) this.leave(dropped);
+      this.#hidden.delete(room);
     });
     const toRoom = (type, act) => client.on(type, (event) => {
       const room = this.rooms.get(event.room.name);
@@ -385,7 +393,9 @@ export class Chat extends Signal {
     this.emit('invitations');
   }
 
-  /** The invitation into a room is accepted, declined, or has ended. Returns whether there was one. */
+  /**
+   * The invitation into a room is accepted, declined, or has ended. Returns whether there was one.
+   */
   #answered(room) {
     const wasInvited = this.invitations.delete(room);
     if (wasInvited) this.emit('invitations');

@@ -116,6 +116,11 @@ export class RoomState extends Signal {
     return isAddress(this.name) && !this.isDirect;
   }
 
+  /** Whether only members and those who are invited may join. */
+  get isForMembers() {
+    return this.isPrivate || this.room.info?.visibility === 'private';
+  }
+
   get #known() {
     const { name: room, isDirect, me } = this;
     const other = isDirect && (this.#client.list?.get(room)?.with ?? [...this.room.members.keys()].find((member) => member !== me));

@@ -357,9 +357,9 @@ function signOut() {
   location.reload();
 }
 
-/** Nobody can use the address of a private room without an invitation. */
+/** The address of a room for members lets nobody in without an invitation. */
 async function copyShownLink() {
-  if (chat.shown.isPrivate) {
+  if (chat.shown.isForMembers) {
     if (chat.shown.isModerator) return openInvite();
     return toast.show('This room is private: a link does not let anyone in. Its moderators and owners can invite people.');
   }
@@ -416,7 +416,7 @@ window.addEventListener('popstate', () => {
   if (!chat) return;
   // The user has put an invite link into the address bar. Its code does not stay there.
   if (keepInvite(location.href)) {
-    history.replaceState(null, '', location.pathname);
+    history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
     return useInvite();
   }
   const place = placeAt(location.href);

@@ -11,7 +11,7 @@ const TYPING_MS = 250;
 const styles = loadStyles('/page/moderation.css');
 
 export class Directory {
-  #query = h('input', { id: 'directory-query', type: 'search', maxlength: 100, dir: 'auto', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', oninput: () => this.#typed() });
+  #query = h('input', { id: 'directory-query', type: 'search', maxlength: 50, dir: 'auto', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', oninput: () => this.#typed() });
   #status = h('p', { id: 'directory-status', class: 'quiet', role: 'status' });
   #list = h('ul', { id: 'directory-list', class: 'entries' });
   #more = h('button', { id: 'directory-more', class: 'wide', type: 'button', hidden: true, onclick: () => this.#read() }, 'Show more rooms');

@@ -34,7 +34,7 @@ export class Heading {
     for (const element of [this.#topic, this.#about]) setText(element, topic);
     this.#topic.title = topic;
     this.#copyLink.hidden = room?.isDirect === true;
-    labelled(this.#copyLink, room?.isPrivate ? 'Invite people' : 'Copy a link to this room');
+    labelled(this.#copyLink, room?.isForMembers ? 'Invite people' : 'Copy a link to this room');
     labelled(this.#leave, room?.isDirect ? 'Hide this conversation' : 'Leave this room');
   }
 }

@@ -71,8 +71,8 @@ export class LogView {
   /**
    * `on` has `edit(text, replyTo)`, which puts a text back into the message box;
    * `act(name, message, emoji)`, which carries out an action of a message; `open(seq)`, which shows
-   * a message; `newest()`, called when the log shows the newest message; `invite()`, which opens the
-   * dialog that invites people; and `leave()`, which moves the focus out of the log.
+   * a message; `newest()`, called when the log shows the newest message; `invite()`, which opens
+   * the dialog that invites people; and `leave()`, which moves the focus out of the log.
    */
   constructor(announcer, on) {
     this.#announcer = announcer;

@@ -108,6 +108,8 @@ export class MessageMenu {
 
   /** The focus goes back to where it was, or to the message if that is gone. */
   #closed() {
+    // The menu may be open again before the event of its closing arrives.
+    if (this.#dialog.open) return;
     const [{ seq }, article] = [this.#message, this.#article];
     this.#message = this.#article = null;
     const { activeElement, body } = document;

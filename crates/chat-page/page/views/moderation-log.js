@@ -29,7 +29,7 @@ const ACTS = {
   use_link: () => 'joined with an invite link',
   end_links: () => 'ended all invite links',
   enter: () => 'entered the room as a moderator of this server',
-  close_report: () => 'closed a report',
+  close_report: (whom, { username }) => (username ? `closed a report about a message of ${whom}` : 'closed a report'),
 };
 /** These end at a time, if they have one. */
 const HAVE_END = new Set(['ban', 'mute', 'invite', 'invite_link']);
@@ -130,7 +130,10 @@ class Pages {
     return [this.#empty, this.#list, this.#more];
   }
 
-  /** Reads the newest page. `read(query)` resolves with a page, and `fail(error)` says why one is missing. */
+  /**
+   * Reads the newest page. `read(query)` resolves with a page, and `fail(error)` says why one is
+   * missing.
+   */
   begin(read, fail) {
     [this.#read, this.#fail, this.#before] = [read, fail, undefined];
     return this.#page();

@@ -13,7 +13,9 @@ export class Profile {
     this.#dialog.append(this.#actions);
   }
 
-  /** `actions` is what the user can do: `{label, act, opens}`. `opens` says what the button opens. */
+  /**
+   * `actions` is what the user can do: `{label, act, opens}`. `opens` says what the button opens.
+   */
   async open(username, user, actions = []) {
     const isGuest = user.startsWith('g_');
     this.#shown = user;
