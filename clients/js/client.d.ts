@@ -592,6 +592,17 @@ export interface ListEntry {
   mentions: number;
 }
 
+/** What the operator says to all users until it is withdrawn. */
+export interface Announcement {
+  /** An announcement does not change; another one has another id. */
+  id: string;
+  level: 'info' | 'warning' | (string & {});
+  /** Markdown. */
+  body: string;
+  /** Only if the client was created with `render`. Safe to insert into a page. */
+  html?: string;
+}
+
 export interface ClientEvents extends RoomEvents {
   state: Status;
   /** The list of the user's rooms, after each `welcome`. Guests have none. */
@@ -610,7 +621,12 @@ export interface ClientEvents extends RoomEvents {
   warned: { room?: string; by?: string; reason?: string; at: string };
   /** The user is invited into a room. Joining it accepts the invitation. */
   invited: { room: string; title: string | null; by: string | null; expiresAt: string };
-  /** An announcement by an admin. Without a `room` it is for everyone. */
+  /**
+   * The announcement of the operator has changed: `null` if it was withdrawn. Show it until then,
+   * or until the user dismisses it.
+   */
+  announcement: Announcement | null;
+  /** A notice by an admin, sent once. Without a `room` it is for everyone. */
   notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };
   /** The server reported an error that belongs to no command. */
   error: ChatError;
@@ -740,6 +756,8 @@ export class ChatClient extends Emitter<ClientEvents> {
    * room is not joined.
    */
   markRead(room: string, upTo: number, epoch?: string): Promise<void>;
+  /** The announcement of the operator; `null` if there is none, and before the first session. */
+  readonly announcement: Announcement | null;
   readonly rooms: Room[];
   /** How many messages have no ack, including `unsent`. */
   readonly queued: number;
@@ -788,9 +806,9 @@ export class ChatClient extends Emitter<ClientEvents> {
   roles(room: string, query?: { after?: string; limit?: number }): Promise<RolesPage>;
   /**
    * Removes, bans, mutes or warns a user, or ends a ban or a mute. When it resolves, it is in
-   * effect.
+   * effect. With `null` instead of a room it is on the whole server, for its moderators.
    */
-  moderate(room: string, action: Moderation, whom: Whom): Promise<void>;
+  moderate(room: string | null, action: Moderation, whom: Whom): Promise<void>;
   /**
    * Creates a private room, whose owner is the user. Resolves with its address, which is random:
    * join it next.

@@ -736,6 +736,8 @@ export class ChatClient extends Emitter {
   #user = null;
   /** The list of the user's rooms by name, or `null` before it has arrived, and for guests. */
   #list = null;
+  /** The announcement of the operator. */
+  #announcement = null;
   /** The entries of a list that has not arrived completely. */
   #incoming = [];
   /** The last session, which the next one replaces. */
@@ -787,6 +789,11 @@ export class ChatClient extends Emitter {
   /** As whom the server knows this client, or `null` before the first session. */
   get user() {
     return this.#user;
+  }
+
+  /** The announcement of the operator, or `null` if there is none. */
+  get announcement() {
+    return this.#announcement;
   }
 
   /** The list of the user's rooms by name, or `null` before it has arrived, and for guests. */
@@ -1004,7 +1011,7 @@ export class ChatClient extends Emitter {
     });
   }
 
-  #welcomed({ session, user, expires_at: expiresAt, server, limits }) {
+  #welcomed({ session, user, expires_at: expiresAt, server, limits, announcement }) {
     this.#session = session;
     this.#user = user;
     this.#incoming = [];
@@ -1014,6 +1021,7 @@ export class ChatClient extends Emitter {
     const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, editWindowS: limits.edit_window_s ?? 0, ...rate };
     this.#setStatus({ state: 'open', session, user, ...(expiresAt && { expiresAt }), server, limits: clientLimits });
     this.#connecting.resolve(this.#status);
+    this.#announced(announcement ?? null);
     for (const membership of [...this.#memberships.values()]) if (membership.stage === 'out') this.#requestJoin(membership);
   }
 
@@ -1146,12 +1154,24 @@ export class ChatClient extends Emitter {
 
   // Frames that are not replies.
 
+  /** This is the announcement from now on; `null`: there is none. Each is reported once. */
+  #announced(announcement) {
+    if (announcement?.id === this.#announcement?.id) return;
+    this.#announcement = announcement && { id: announcement.id, level: announcement.level, body: announcement.body, html: announcement.html };
+    this.emit('announcement', this.#announcement);
+  }
+
   #frame(frame) {
     if (this.#onList(frame)) return;
     if (frame.type === 'notice') {
       const room = frame.room === undefined ? undefined : this.#memberships.get(frame.room)?.room;
       if (frame.room !== undefined && !room) return;
       return this.emit('notice', { room, level: frame.level, body: frame.body });
+    }
+    if (frame.type === 'announcement') {
+      if (!frame.withdrawn) this.#announced(frame);
+      else if (frame.id === this.#announcement?.id) this.#announced(null);
+      return;
     }
     // Also of a room that the user is not in any more.
     if (frame.type === 'invited') return this.emit('invited', { room: frame.room, title: frame.title ?? null, by: frame.by ?? null, expiresAt: frame.expires_at });
@@ -1368,7 +1388,10 @@ export class ChatClient extends Emitter {
     return seq;
   }
 
-  /** Creates a private room, whose owner is the user. The settings need a `title`. Resolves with its address: join it next. */
+  /**
+   * Creates a private room, whose owner is the user. The settings need a `title`. Resolves with its
+   * address: join it next.
+   */
   async createPrivate(settings) {
     const { room } = await this.#ask({ type: 'create_room', ...settingFields(settings) });
     return room;
@@ -1391,9 +1414,12 @@ export class ChatClient extends Emitter {
     return { roles, more };
   }
 
-  /** Removes, bans, mutes or warns a user (by id) or the author of a message (by number). */
+  /**
+   * Removes, bans, mutes or warns a user (by id) or the author of a message (by number). Without a
+   * room it is on the whole server.
+   */
   async moderate(name, action, { user, target, reason, seconds } = {}) {
-    await this.#ask({ type: 'moderate', room: name.normalize('NFC'), action, user, target, reason, for_s: seconds });
+    await this.#ask({ type: 'moderate', room: name?.normalize('NFC'), action, user, target, reason, for_s: seconds });
   }
 
   /** Shows the moderators of a room a message. */
@@ -1440,7 +1466,10 @@ export class ChatClient extends Emitter {
     return { room, with: other, user };
   }
 
-  /** A page of the public rooms: `{rooms, more}`, those with the newest messages first. `after` is how many the pages before had. */
+  /**
+   * A page of the public rooms: `{rooms, more}`, those with the newest messages first. `after` is
+   * how many the pages before had.
+   */
   async directory({ query, after, limit } = {}) {
     const { rooms, more } = await this.#ask({ type: 'directory', query, after, limit });
     const entry = ({ room, title = null, topic = null, members, last_message_at: lastMessageAt }) => ({ room, title, topic, members, lastMessageAt });

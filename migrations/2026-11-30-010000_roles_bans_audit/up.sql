@@ -17,6 +17,8 @@ CREATE TABLE restrictions (
     username TEXT NOT NULL, -- when the user was banned or muted
     until BIGINT, -- NULL: until it is lifted
     record BIGINT NOT NULL, -- the number in the audit log
+    network TEXT, -- of a guest: an IPv4 address, or an IPv6 network
+    network_until BIGINT, -- until when it concerns all guests from there
     PRIMARY KEY (room, user, kind)
 ) WITHOUT ROWID;
 -- Finds what has ended.

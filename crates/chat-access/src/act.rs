@@ -5,7 +5,7 @@ use chat_protocol::{
 };
 
 use crate::rules::Until;
-use crate::{Action, Rank};
+use crate::{Action, Network, Rank};
 
 /// Where an act holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +37,9 @@ pub struct Person {
     pub kind: UserKind,
     /// What the user may do on the whole server.
     pub role: Role,
+    /// Where a guest connects from, if that is known: a ban or a mute also concerns others from
+    /// there who are guests.
+    pub network: Option<Network>,
 }
 
 impl From<&Identity> for Person {
@@ -46,6 +49,7 @@ impl From<&Identity> for Person {
             username: identity.username().clone(),
             kind: identity.kind(),
             role: identity.role(),
+            network: None,
         }
     }
 }

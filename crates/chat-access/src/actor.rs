@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chat_protocol::{Identity, Role, UserId, UserKind};
 
+use crate::Network;
+
 /// A user, as far as a policy asks who it is. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
@@ -13,6 +15,7 @@ pub struct Actor {
     former_ids: Option<Arc<Vec<UserId>>>,
     kind: UserKind,
     role: Role,
+    network: Option<Network>,
 }
 
 impl Actor {
@@ -20,7 +23,20 @@ impl Actor {
     /// for all.
     pub fn new(identity: &Identity, former_ids: &[UserId]) -> Self {
         let former_ids = (!former_ids.is_empty()).then(|| Arc::new(former_ids.to_vec()));
-        Self { id: identity.id().clone(), former_ids, kind: identity.kind(), role: identity.role() }
+        let (id, kind, role) = (identity.id().clone(), identity.kind(), identity.role());
+        Self { id, former_ids, kind, role, network: None }
+    }
+
+    /// Sets where the user connects from. It only matters for guests.
+    #[must_use]
+    pub fn at(self, network: Option<Network>) -> Self {
+        let is_guest = self.kind == UserKind::Guest;
+        Self { network: network.filter(|_| is_guest), ..self }
+    }
+
+    /// Where the user connects from, if it is a guest and that is known.
+    pub fn network(&self) -> Option<Network> {
+        self.network
     }
 
     /// The id of the user, then its earlier ones.

@@ -137,6 +137,19 @@ pub enum Denied {
         /// When the mute ends; `None` if it has no end.
         until: Until,
     },
+    /// The text has a word or a link that the program does not allow. `check` does not look at
+    /// texts.
+    #[error("your message has a word or a link that is not allowed here")]
+    Filtered,
+    /// The text has a link, and the user is new. `check` does not look at texts.
+    #[error("new users cannot post links yet")]
+    LinkOfNewUser,
+    /// The user is new, or has sent the same text again and again. `check` does not count.
+    #[error("you are sending too many messages, or the same one too often; wait a moment")]
+    TooFast {
+        /// When the user may post again, from now.
+        retry_after: Duration,
+    },
     /// The user has posted a moment ago, and the room is in slow mode.
     #[error("this room is in slow mode; wait a moment")]
     SlowMode {
@@ -147,9 +160,9 @@ pub enum Denied {
 
 /// Whether a user may do something, at the time `now`, in a room that has this policy.
 ///
-/// Moderators of the server may do everything, and nobody bans or mutes them in a room, but a direct
-/// room is only for its two users. Slow mode is not looked at: the caller knows when a user has
-/// posted.
+/// Moderators of the server may do everything, and nobody bans or mutes them in a room, but a
+/// direct room is only for its two users. Slow mode is not looked at: the caller knows when a user
+/// has posted.
 ///
 /// # Errors
 /// [`Denied`] if the user may not.

@@ -11,9 +11,11 @@ use crate::rules::{Until, holds};
 use crate::store::{
     AccessStore, AuditQuery, Invitation, MAX_INVITATIONS, MAX_LINKS, MAX_PAGE, MAX_REPORTS,
     MAX_REPORTS_OF_USER, MAX_RESTRICTIONS, MAX_ROLES, NewReport, Report, Restriction, RestrictionKind,
-    RoleEntry,
+    RoleEntry, network_of,
 };
-use crate::{AccessError, ActContext, ActError, ActKind, NewAct, Refused, Rules, Scope, authorize};
+use crate::{
+    AccessError, ActContext, ActError, ActKind, Announcement, NewAct, Refused, Rules, Scope, authorize,
+};
 
 /// How many records are kept.
 const MAX_RECORDS: usize = 10_000;
@@ -21,7 +23,8 @@ const MAX_RECORDS: usize = 10_000;
 /// How many warnings are kept that nobody has received.
 const MAX_WARNINGS: usize = 10_000;
 
-/// Roles, bans, mutes and warnings in memory, lost when the process ends. It never fails.
+/// Roles, bans, mutes, warnings and the announcement in memory, lost when the process ends. It
+/// never fails.
 ///
 /// It keeps the newest 10,000 records of the audit log, and the newest 10,000 warnings.
 #[derive(Debug, Default)]
@@ -41,6 +44,7 @@ struct State {
     /// The open reports, in the order of their numbers.
     reports: Vec<Report>,
     newest_report: u64,
+    announcement: Option<Announcement>,
 }
 
 /// The rules of a room, or of the whole server.
@@ -269,7 +273,7 @@ impl Table {
         self.restrictions.retain(|_, restriction| holds(restriction.until, act.at));
         let key = (act.target.id.clone(), kind);
         match self.restrictions.get(&key) {
-            Some(restriction) if restriction.until == until => return Ok(false),
+            Some(known) if known.until == until && act.target.network.is_none() => return Ok(false),
             Some(_) => {}
             None => {
                 let count = self.restrictions.keys().filter(|(_, other)| *other == kind).count();
@@ -279,7 +283,8 @@ impl Table {
             }
         }
         let named = Named::new(act.target.id.clone(), act.target.username.clone());
-        self.restrictions.insert(key, Restriction::new(named, kind, until, number));
+        let restriction = Restriction::new(named, kind, until, number).network(network_of(act, until));
+        self.restrictions.insert(key, restriction);
         Ok(true)
     }
 
@@ -295,11 +300,8 @@ impl AccessStore for MemoryAccess {
         let mut rules = Rules::default();
         if let Some(table) = state.scopes.get(&scope) {
             table.roles.iter().for_each(|(id, entry)| rules.add_role(id.clone(), entry.role));
-            for ((id, kind), restriction) in &table.restrictions {
-                match kind {
-                    RestrictionKind::Ban => rules.add_ban(id.clone(), restriction.until),
-                    RestrictionKind::Mute => rules.add_mute(id.clone(), restriction.until),
-                }
+            for restriction in table.restrictions.values() {
+                restriction.clone().add_to(&mut rules);
             }
         }
         ready(Ok(rules)).boxed()
@@ -496,6 +498,15 @@ impl AccessStore for MemoryAccess {
         state.direct.retain(|users, _| !users.contains(&user));
         rooms.sort();
         ready(Ok(rooms)).boxed()
+    }
+
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>> {
+        ready(Ok(self.state.lock().announcement.clone())).boxed()
+    }
+
+    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
+        self.state.lock().announcement = announcement;
+        ready(Ok(())).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {

@@ -24,8 +24,8 @@ impl RoomPolicy {
         Self { version, settings: settings.into(), ..Self::default() }
     }
 
-    /// Sets the room: one that has an [address](RoomName::is_address) instead of a name is only there
-    /// for those who have a role in it.
+    /// Sets the room: one that has an [address](RoomName::is_address) instead of a name is only
+    /// there for those who have a role in it.
     #[must_use]
     pub fn room(self, room: &RoomName) -> Self {
         Self { has_address: room.is_address(), ..self }
@@ -93,13 +93,22 @@ impl RoomPolicy {
 
     /// Until when a user is banned from the room, or from the server; `None` if it is not.
     pub fn ban(&self, actor: &Actor, now: Timestamp) -> Option<Until> {
-        self.rules.ban(actor.ids(), now).max_until(self.server.ban(actor.ids(), now))
+        banned(&self.rules, actor, now).max_until(banned(&self.server, actor, now))
     }
 
     /// Until when a user is muted in the room, or on the server; `None` if it is not.
     pub fn mute(&self, actor: &Actor, now: Timestamp) -> Option<Until> {
-        self.rules.mute(actor.ids(), now).max_until(self.server.mute(actor.ids(), now))
+        muted(&self.rules, actor, now).max_until(muted(&self.server, actor, now))
     }
+}
+
+/// Until when these rules ban a user; `None` if they do not.
+pub fn banned(rules: &Rules, actor: &Actor, now: Timestamp) -> Option<Until> {
+    rules.ban(actor.ids(), now).max_until(rules.network_ban(actor.network(), now))
+}
+
+fn muted(rules: &Rules, actor: &Actor, now: Timestamp) -> Option<Until> {
+    rules.mute(actor.ids(), now).max_until(rules.network_mute(actor.network(), now))
 }
 
 /// Combines two restrictions, of which either may not exist.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use chat_protocol::{RoomRole, Timestamp, UserId};
 
+use crate::Network;
+
 /// Until when a ban or a mute holds; `None` if it has no end.
 pub type Until = Option<Timestamp>;
 
@@ -13,6 +15,9 @@ pub struct Rules {
     roles: HashMap<UserId, RoomRole>,
     bans: HashMap<UserId, Until>,
     mutes: HashMap<UserId, Until>,
+    /// Of guests: where they connect from, and until when it concerns all guests from there.
+    banned_networks: HashMap<Network, Timestamp>,
+    muted_networks: HashMap<Network, Timestamp>,
 }
 
 impl Rules {
@@ -29,6 +34,16 @@ impl Rules {
     /// Adds a mute.
     pub fn add_mute(&mut self, user: UserId, until: Until) {
         self.mutes.insert(user, until);
+    }
+
+    /// Bans all guests from a network.
+    pub fn add_network_ban(&mut self, network: Network, until: Timestamp) {
+        add_network(&mut self.banned_networks, network, until);
+    }
+
+    /// Mutes all guests from a network.
+    pub fn add_network_mute(&mut self, network: Network, until: Timestamp) {
+        add_network(&mut self.muted_networks, network, until);
     }
 
     /// Whether nobody has a role, and nobody is banned or muted.
@@ -54,10 +69,34 @@ impl Rules {
         longest(&self.bans, ids, now)
     }
 
+    /// Until when all guests from a network are banned; `None` if they are not at the time `now`.
+    pub fn network_ban(&self, network: Option<Network>, now: Timestamp) -> Option<Until> {
+        of_network(&self.banned_networks, network, now)
+    }
+
+    /// Until when all guests from a network are muted; `None` if they are not at the time `now`.
+    pub fn network_mute(&self, network: Option<Network>, now: Timestamp) -> Option<Until> {
+        of_network(&self.muted_networks, network, now)
+    }
+
     /// Until when a user with these ids is muted; `None` if it is not at the time `now`.
     pub fn mute<'a>(&self, ids: impl IntoIterator<Item = &'a UserId>, now: Timestamp) -> Option<Until> {
         longest(&self.mutes, ids, now)
     }
+}
+
+fn add_network(networks: &mut HashMap<Network, Timestamp>, network: Network, until: Timestamp) {
+    let known = networks.entry(network).or_insert(until);
+    *known = until.max(*known);
+}
+
+fn of_network(
+    networks: &HashMap<Network, Timestamp>,
+    network: Option<Network>,
+    now: Timestamp,
+) -> Option<Until> {
+    let until = networks.get(&network?).copied()?;
+    (now < until).then_some(Some(until))
 }
 
 /// The restriction of these users that holds for the longest time.
@@ -103,5 +142,12 @@ mod tests {
         assert_eq!(rules.ban(&[one], now), None, "it has just ended");
         assert_eq!(rules.mute(&[two], Timestamp::from_millis(120)), None);
         assert_eq!((rules.ban([&other], now), rules.mute([&other], now)), (None, None));
+        let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|network| network.parse().ok());
+        rules.add_network_ban(here.unwrap(), Timestamp::from_millis(150));
+        rules.add_network_ban(here.unwrap(), Timestamp::from_millis(120));
+        assert_eq!(rules.network_ban(here, now), Some(at(150)), "the longest one");
+        assert_eq!(rules.network_ban(here, Timestamp::from_millis(150)), None);
+        assert_eq!((rules.network_ban(there, now), rules.network_ban(None, now)), (None, None));
+        assert_eq!(rules.network_mute(here, now), None);
     }
 }

@@ -2,19 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId};
+use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId, UserKind};
 use futures::future::BoxFuture;
 
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
 use crate::rules::Until;
-use crate::{AccessError, ActError, NewAct, Rules, Scope};
+use crate::{AccessError, ActError, Announcement, Network, NewAct, Rules, Scope};
 
 /// The maximum number of users who have a role in one room.
 pub const MAX_ROLES: usize = 2_000;
 
 /// The maximum number of bans, and of mutes, that hold in one room, and on the whole server.
 pub const MAX_RESTRICTIONS: usize = 10_000;
+
+/// For how long a ban or a mute of a guest concerns its [network](crate::Network) at most: others
+/// get the same addresses later.
+pub const NETWORK_RESTRICTION: Duration = Duration::from_secs(30 * 86_400);
 
 /// The maximum number of entries of one page.
 pub const MAX_PAGE: usize = 500;
@@ -118,13 +123,42 @@ pub struct Restriction {
     pub until: Until,
     /// The number of the [record](AuditRecord::number) of the act.
     pub number: u64,
+    /// The network of a guest, whose other guests it concerns, too, and until when.
+    pub network: Option<(Network, Timestamp)>,
 }
 
 impl Restriction {
     /// The restriction of this user by the act with this number.
     pub fn new(user: Named, kind: RestrictionKind, until: Until, number: u64) -> Self {
-        Self { user, kind, until, number }
+        Self { user, kind, until, number, network: None }
     }
+
+    /// Sets the network that it concerns.
+    #[must_use]
+    pub fn network(self, network: Option<(Network, Timestamp)>) -> Self {
+        Self { network, ..self }
+    }
+
+    /// Adds it to rules, for implementations of a store.
+    pub fn add_to(self, rules: &mut Rules) {
+        match (self.kind, self.network) {
+            (RestrictionKind::Ban, Some((network, until))) => rules.add_network_ban(network, until),
+            (RestrictionKind::Mute, Some((network, until))) => rules.add_network_mute(network, until),
+            _ => {}
+        }
+        match self.kind {
+            RestrictionKind::Ban => rules.add_ban(self.user.id, self.until),
+            RestrictionKind::Mute => rules.add_mute(self.user.id, self.until),
+        }
+    }
+}
+
+/// The network of a guest that a new restriction concerns, and until when, for implementations of a
+/// store.
+pub fn network_of(act: &NewAct, until: Until) -> Option<(Network, Timestamp)> {
+    let longest = act.at.saturating_add(NETWORK_RESTRICTION);
+    let network = act.target.network.filter(|_| act.target.kind == UserKind::Guest)?;
+    Some((network, until.map_or(longest, |until| until.min(longest))))
 }
 
 /// Which records of the audit log are asked for.
@@ -158,7 +192,8 @@ impl AuditQuery {
     }
 }
 
-/// The roles, bans, mutes and warnings of all rooms, and the audit log.
+/// The roles, bans, mutes and warnings of all rooms, the audit log, and the announcement of the
+/// operator.
 ///
 /// # Implementing a store
 /// The suite `conformance` (feature `conformance`) tests all of this. The methods return boxed
@@ -248,8 +283,8 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Report>, AccessError>>;
 
-    /// Closes a report of a room, and records it. Returns `None` if there is no such report, or it is
-    /// closed.
+    /// Closes a report of a room, and records it. Returns `None` if there is no such report, or it
+    /// is closed.
     ///
     /// # Errors
     /// [`AccessError`] if the store fails; it is safe to retry.
@@ -314,12 +349,25 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     fn acknowledge(&self, numbers: Vec<u64>) -> BoxFuture<'_, Result<(), AccessError>>;
 
     /// Removes the roles, the invitations and the direct rooms of a user whose account is deleted.
-    /// The audit log and reports keep its name, and its bans stay. A room may lose its last owner by this: moderators of the server can name
-    /// another one.
+    /// The audit log and reports keep its name, and its bans stay. A room may lose its last owner
+    /// by this: moderators of the server can name another one.
     ///
     /// # Errors
     /// [`AccessError`] if the store fails; it is safe to retry.
     fn forget(&self, user: UserId) -> BoxFuture<'_, Result<Vec<RoomName>, AccessError>>;
+
+    /// The announcement of the operator, if there is one.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails.
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>>;
+
+    /// Stores the announcement of the operator in place of the one before; `None` withdraws it.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails. It is not known then which one is stored; it is safe to
+    /// retry.
+    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>>;
 
     /// Checks whether the store works.
     ///

@@ -62,6 +62,8 @@ async fn print(mut events: Events) {
             }
             Event::Typing(typing) => println!("-- {} is typing", typing.username),
             Event::Notice(notice) => println!("** {}", notice.body),
+            Event::Announcement(Some(announcement)) => println!("** {}", announcement.body),
+            Event::Announcement(None) => println!("-- the announcement was withdrawn"),
             Event::Disconnected { reason, retry_in } => {
                 println!("-- disconnected ({reason:?}); reconnecting in {retry_in:?}");
             }

@@ -126,15 +126,17 @@ impl Driver {
                 }
             }
             Progress::DelayOver => self.link = Link::dial(&self.options, self.session.hello()),
-            Progress::Dialed(Ok((wire, welcome))) => {
-                self.link = Link::Connected(wire);
-                self.user.send_replace(welcome.user.clone());
-                self.session.on_connected(welcome, now);
-            }
-            Progress::Dialed(Err(error)) => {
-                let delay = self.session.on_connect_failed(error);
-                return self.reconnect_after(delay);
-            }
+            Progress::Dialed(dialed) => match *dialed {
+                Ok((wire, welcome)) => {
+                    self.link = Link::Connected(wire);
+                    self.user.send_replace(welcome.user.clone());
+                    self.session.on_connected(welcome, now);
+                }
+                Err(error) => {
+                    let delay = self.session.on_connect_failed(error);
+                    return self.reconnect_after(delay);
+                }
+            },
         }
         ControlFlow::Continue(())
     }

@@ -15,16 +15,17 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    AuditInfo, AuditPage, Bye, Deleted, DeletedBy, DirectRoom, DirectoryEntry, DirectoryPage, Edited,
-    ErrorCode, Found, FoundMessage, HistoryPage, Inbox, InviteLinkFrame, Invited, LeftReason, MemberInfo,
-    MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount, Reactions,
-    Reactor, Read, ReplyTo, ReportInfo, ReportsPage, RoleInfo, RolesPage, RoomKind, RoomListEntry,
+    Announcement, AuditInfo, AuditPage, Bye, Deleted, DeletedBy, DirectRoom, DirectoryEntry, DirectoryPage,
+    Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, InviteLinkFrame, Invited, LeftReason,
+    MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount,
+    Reactions, Reactor, Read, ReplyTo, ReportInfo, ReportsPage, RoleInfo, RolesPage, RoomKind, RoomListEntry,
     RoomSettings, Since, Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
 pub use chat_protocol::{
-    CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, InviteCode, InviteCodeError,
-    LengthError, MayJoin, MayPost, MentionRoom, MessageId, Moderation, NameError, Reason, Reference, Role,
-    RoomName, RoomRole, RoomTitle, TextError, Timestamp, Topic, UserId, UserKind, Username, Visibility,
+    AnnouncementId, CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, InviteCode,
+    InviteCodeError, LengthError, MayJoin, MayPost, MentionRoom, MessageId, Moderation, NameError, Reason,
+    Reference, Role, RoomName, RoomRole, RoomTitle, TextError, Timestamp, Topic, UserId, UserKind, Username,
+    Visibility,
 };
 pub use client::Client;
 pub use events::Events;

@@ -18,9 +18,11 @@ mod run;
 mod sanitiser;
 mod script;
 mod shape;
+mod targets;
 mod writer;
 
 pub use images::RemoteImages;
 pub use limits::{MAX_BLOCKS, MAX_HIGHLIGHTED, MAX_INLINES, MAX_MARKDOWN, MAX_MARKS, MAX_URL, max_html};
 pub use mentions::{MAX_MENTIONS, MentionText, mentions};
 pub use renderer::Renderer;
+pub use targets::targets;

@@ -6,5 +6,5 @@ mod headers;
 mod negotiation;
 mod pages;
 
-pub use headers::Images;
+pub use headers::{Images, InvalidSource};
 pub use pages::Pages;

@@ -1,24 +1,52 @@
 //! Responses to requests for the page.
 
+use std::sync::{PoisonError, RwLock};
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode, Uri, request};
 
 use crate::asset::{Asset, Assets, Audience, NOT_FOUND};
-use crate::headers::{self, Images};
+use crate::headers::{self, Images, InvalidSource};
 use crate::negotiation::{accepts_gzip, accepts_html, etag_matches};
 
 /// Answers requests for the page, its files, and the JavaScript client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pages {
     assets: Assets,
     images: Images,
+    /// The Content-Security-Policy of every response.
+    policy: RwLock<HeaderValue>,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self::new(Images::default())
+    }
 }
 
 impl Pages {
     /// Creates pages that may show these images.
     pub fn new(images: Images) -> Self {
-        Self { assets: Assets::default(), images }
+        Self { assets: Assets::default(), images, policy: RwLock::new(headers::policy(images)) }
+    }
+
+    /// Lets the page show one image of another server, such as the logo of the site, in place of
+    /// the one before. `image` is its URL without a query, as a Content-Security-Policy names it.
+    ///
+    /// # Errors
+    /// [`InvalidSource`] if a policy cannot name it, or it would allow more. The page may show its
+    /// own images only then.
+    pub fn allow_image(&self, image: Option<&str>) -> Result<(), InvalidSource> {
+        let policy = image.map(|image| headers::policy_with(self.images, image)).transpose();
+        let new = policy.as_ref().ok().cloned().flatten().unwrap_or_else(|| headers::policy(self.images));
+        // a value is replaced as a whole, so it is valid even if the lock is poisoned
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = new;
+        policy.map(|_| ())
+    }
+
+    fn policy(&self) -> HeaderValue {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Answers a request. Returns `None` if the path does not belong to the page and the client
@@ -39,7 +67,7 @@ impl Pages {
         };
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = status;
-        headers::add(response.headers_mut(), asset.audience, self.images);
+        headers::add(response.headers_mut(), asset.audience, self.policy());
         if !is_read {
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -72,7 +100,7 @@ impl Pages {
     fn redirect(&self, location: HeaderValue) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        headers::add(response.headers_mut(), Audience::Page, self.images);
+        headers::add(response.headers_mut(), Audience::Page, self.policy());
         response.headers_mut().insert(LOCATION, location);
         response.headers_mut().insert(CONTENT_LENGTH, 0.into());
         response

@@ -183,6 +183,44 @@ fn remote_images_are_allowed_only_if_configured() {
 }
 
 #[test]
+fn one_image_of_another_server_can_be_allowed() {
+    let images = |pages: &Pages| {
+        let page = pages.answer(&Request::get("/r/lobby").body(()).unwrap().into_parts().0).unwrap();
+        let (_, images) = header(&page, "content-security-policy").split_once("img-src ").unwrap();
+        images.split(';').next().unwrap().to_owned()
+    };
+    let pages = Pages::new(Images::Own);
+    pages.allow_image(Some("https://cdn.example.org/logo.png")).unwrap();
+    assert_eq!(images(&pages), "'self' data: https://cdn.example.org/logo.png");
+    pages.allow_image(Some("http://127.0.0.1:8080/a.png")).unwrap();
+    assert_eq!(images(&pages), "'self' data: http://127.0.0.1:8080/a.png");
+    for wrong in [
+        "https://e.org/a; script-src *",
+        "https://e.org/a,b",
+        "https://*.e.org/a",
+        "https:",
+        "'self'",
+        "*",
+        "",
+        "https://e.org/\n",
+        "https://é.org/a",
+    ] {
+        // "https:" alone is a scheme, which would allow every server
+        assert!(pages.allow_image(Some(wrong)).is_err(), "{wrong}");
+        assert_eq!(images(&pages), "'self' data:", "{wrong}");
+    }
+    pages.allow_image(Some("https://cdn.example.org/logo.png")).unwrap();
+    pages.allow_image(None).unwrap();
+    assert_eq!(images(&pages), "'self' data:");
+
+    let pages = Pages::new(Images::Remote);
+    pages.allow_image(Some("https://cdn.example.org/logo.png")).unwrap();
+    assert_eq!(images(&pages), "'self' data: https:");
+    pages.allow_image(Some("http://cdn.example.org/logo.png")).unwrap();
+    assert_eq!(images(&pages), "'self' data: http://cdn.example.org/logo.png https:");
+}
+
+#[test]
 fn any_page_may_import_the_client() {
     let client = get("/client.js");
     assert_eq!(header(&client, "access-control-allow-origin"), "*");

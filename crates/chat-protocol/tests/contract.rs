@@ -69,8 +69,20 @@ fn every_type_of_frame_has_a_valid_example() {
     let shown: BTreeSet<_> = examples.iter().map(frame).collect();
     let client = ["hello", "join", "leave", "send", "history", "members", "typing", "ping"];
     let server = [
-        "welcome", "joined", "left", "message", "presence", "typing", "ack", "history", "members", "notice",
-        "error", "bye", "pong",
+        "welcome",
+        "joined",
+        "left",
+        "message",
+        "presence",
+        "typing",
+        "ack",
+        "history",
+        "members",
+        "notice",
+        "announcement",
+        "error",
+        "bye",
+        "pong",
     ];
     for (side, kinds) in [("client", &client[..]), ("server", &server[..])] {
         for kind in kinds {

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, ClientFrame, Command, ConfigureRoom, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello,
-    History, HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame,
-    Moderate, Notice, NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, Removable,
-    RoomChanged, RoomInfo, Send, ServerFrame, SetRole, Since, StoredMessage, SyncFrame, Typing, User,
-    Welcome, WelcomeLimits, You,
+    self, Ack, Announcement, AnnouncementFrame, Bye, ClientFrame, Command, ConfigureRoom, Deleted, DeletedBy,
+    Edited, Error, ErrorCode, Hello, History, HistoryPage, Join, Joined, Left, LeftReason, MemberInfo,
+    Members, MembersPage, MessageFrame, Moderate, Notice, NoticeLevel, Presence, React, ReactionChange,
+    ReactionCount, Reactions, Removable, RoomChanged, RoomInfo, Send, ServerFrame, SetRole, Since,
+    StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits, You,
 };
 use chat_protocol::{
-    Content, Emoji, Epoch, GuestToken, InviteCode, MayJoin, MayPost, Mention, Message, MessageId, Moderation,
-    Reactor, Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings, Standing, Text, Timestamp, UserId,
-    UserKind, Username, Visibility,
+    AnnouncementId, Content, Emoji, Epoch, GuestToken, InviteCode, MayJoin, MayPost, Mention, Message,
+    MessageId, Moderation, Reactor, Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings, Standing,
+    Text, Timestamp, UserId, UserKind, Username, Visibility,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -123,7 +123,7 @@ fn command() -> impl Strategy<Value = Command> {
         (room(), option::of(user_id()), option::of(any::<u64>()), moderation(), option::of(any::<u64>()))
             .prop_map(|(room, user, target, action, for_s)| {
                 let reason = for_s.map(|_| "why\nso".parse().unwrap());
-                Command::Moderate(Moderate { room, action, user, target, reason, for_s })
+                Command::Moderate(Moderate { room: Some(room), action, user, target, reason, for_s })
             }),
         (room(), user_id(), option::of(proptest::sample::select(RoomRole::ALL.to_vec())))
             .prop_map(|(room, user, role)| Command::SetRole(SetRole { room, user, role })),
@@ -221,6 +221,16 @@ fn limits() -> impl Strategy<Value = WelcomeLimits> {
     )
 }
 
+fn announcement() -> impl Strategy<Value = Announcement> {
+    let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
+    (any::<u64>(), level, body(), option::of(body())).prop_map(|(id, level, body, html)| Announcement {
+        id: AnnouncementId::from_random(id),
+        level,
+        body,
+        html,
+    })
+}
+
 fn reply() -> impl Strategy<Value = ServerFrame> {
     let reason = prop_oneof![
         Just(LeftReason::Asked),
@@ -229,9 +239,19 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
         Just(LeftReason::NotAllowed)
     ];
     prop_oneof![
-        (reference(), text(), user(), guest_token(), option::of(time()), text(), limits(), any::<u64>())
-            .prop_map(|(reference, session, user, guest_token, expires_at, server, limits, heartbeat_ms)| {
-                ServerFrame::Welcome(Welcome {
+        (
+            reference(),
+            text(),
+            user(),
+            guest_token(),
+            option::of(time()),
+            text(),
+            limits(),
+            any::<u64>(),
+            option::of(announcement())
+        )
+            .prop_map(
+                |(
                     reference,
                     session,
                     user,
@@ -240,8 +260,21 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                     server,
                     limits,
                     heartbeat_ms,
-                })
-            }),
+                    announcement,
+                )| {
+                    ServerFrame::Welcome(Welcome {
+                        reference,
+                        session,
+                        user,
+                        guest_token,
+                        expires_at,
+                        server,
+                        limits,
+                        heartbeat_ms,
+                        announcement,
+                    })
+                }
+            ),
         (
             reference(),
             room(),
@@ -358,6 +391,11 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
             level,
             body
         })),
+        announcement().prop_map(|announcement| ServerFrame::Announcement(announcement.into())),
+        any::<u64>().prop_map(|id| {
+            let id = AnnouncementId::from_random(id);
+            ServerFrame::Announcement(AnnouncementFrame::withdrawal(id))
+        }),
         (reference(), code, body(), option::of(any::<u64>()), option::of(time())).prop_map(
             |(reference, code, message, retry_after_ms, until)| {
                 ServerFrame::Error(Error { reference, code, message, retry_after_ms, until })

@@ -1,5 +1,7 @@
 //! Server configuration.
 
+mod site;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
 use chat_protocol::Limits;
 
+use crate::abuse::AbuseLimits;
 use crate::accounts::{Accounts, Registration};
 use crate::admission::addresses::{AddressLimits, Loopback};
 use crate::admission::origins::Origins;
@@ -16,6 +19,8 @@ use crate::admission::proxies::Proxies;
 use crate::admission::rate_limit::Rate;
 use crate::search::Search;
 use crate::transport::tls::Tls;
+
+pub use site::{Logo, LogoError, Site};
 
 /// Maximum size of a request head, in bytes. Browsers send the cookies of the whole domain.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
@@ -63,6 +68,8 @@ pub struct Config {
     pub origins: Origins,
     /// Whether the web page is served.
     pub page: Page,
+    /// What a page shows before its user is known.
+    pub site: Site,
     /// The accounts of users. `None`: there are only guests.
     pub accounts: Option<Accounts>,
     /// Who has a role in a room, and who is banned or muted. `None`: a store in memory.
@@ -73,6 +80,8 @@ pub struct Config {
     pub registration: Registration,
     /// Whether users without an account may use the server.
     pub guests: bool,
+    /// Limits on what users write.
+    pub abuse: AbuseLimits,
     /// Timeouts and intervals.
     pub timings: Timings,
 }
@@ -118,11 +127,13 @@ impl Default for Config {
             remote_images: RemoteImages::default(),
             origins: Origins::default(),
             page: Page::default(),
+            site: Site::default(),
             accounts: None,
             access: None,
             search: None,
             registration: Registration::default(),
             guests: true,
+            abuse: AbuseLimits::default(),
             timings: Timings::default(),
         }
     }

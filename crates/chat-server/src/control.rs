@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chat_access::{ActError, AuditRecord, NewAct, Person};
+use chat_access::{ActError, Announcement, AuditRecord, NewAct, Person};
 use chat_accounts::{Account, CreateError, NewAccount, StoreError};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{CloseCode, DeletedBy, UserId};
@@ -13,6 +13,7 @@ use chat_rooms::Engine;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::context::Context;
+use crate::context::announcements::AnnounceError;
 use crate::context::classic_clients::ClassicInfo;
 use crate::context::deletion::DeleteError;
 use crate::context::sessions::SessionInfo;
@@ -137,10 +138,42 @@ impl Control {
         self.context.engine.notice_all_with(level, body, self.context.sessions.sinks())
     }
 
+    /// The announcement of the operator, if there is one.
+    pub fn announcement(&self) -> Option<Announcement> {
+        self.context.announcements.stored()
+    }
+
+    /// Makes an announcement in Markdown, in place of the one before. It stays until it is
+    /// withdrawn: it is stored, all `chat.v2` sessions receive it, and so does each new session
+    /// with its `welcome`. If the current announcement has this level and this text, nothing
+    /// changes. Returns the announcement.
+    ///
+    /// The server has to [run](crate::Server::run). If the future is dropped, the announcement may
+    /// be made all the same.
+    ///
+    /// # Errors
+    /// [`AnnounceError`] if the store fails, or the server shuts down.
+    pub async fn announce(
+        &self,
+        level: NoticeLevel,
+        body: impl Into<Arc<str>>,
+    ) -> Result<Announcement, AnnounceError> {
+        self.context.announcements.make(level, body.into()).await
+    }
+
+    /// Withdraws the announcement. Returns it, or `None` if there is none. As for
+    /// [`announce`](Self::announce).
+    ///
+    /// # Errors
+    /// [`AnnounceError`] if the store fails, or the server shuts down.
+    pub async fn withdraw_announcement(&self) -> Result<Option<Announcement>, AnnounceError> {
+        self.context.announcements.withdraw().await
+    }
+
     /// Applies the settings that can change while the server runs: `limits`, `backlog`,
     /// `members_per_room`, `connections_per_address`, `joins`, `proxies`, `deflate`, `retention`,
-    /// `origins`, `registration` and `guests`. All others keep the values the server was built
-    /// with.
+    /// `origins`, `site`, `registration` and `guests`. All others keep the values the server was
+    /// built with.
     ///
     /// Existing connections stay open. Their frames are checked against the new limits from the
     /// next one on, but an open connection keeps its maximum message size, its backlog limits and
@@ -157,8 +190,10 @@ impl Control {
             deflate: config.deflate,
             retention: config.retention,
             origins: config.origins,
+            site: config.site,
             registration: config.registration,
             guests: config.guests,
+            abuse: config.abuse,
             ..Config::clone(&current)
         };
         self.context.addresses.set_limits(changed.address_limits());
@@ -167,6 +202,7 @@ impl Control {
         if let Some(search) = &self.context.search {
             search.set_retention(changed.retention);
         }
+        self.context.set_site(changed.site.clone());
         self.context.config.store(Arc::new(changed));
     }
 

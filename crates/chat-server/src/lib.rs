@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod abuse;
 mod accounts;
 mod admission;
 mod api;
@@ -16,6 +17,7 @@ mod server;
 mod session;
 mod transport;
 
+pub use abuse::{AbuseLimits, Filter, FilterError, NewUserLimits};
 pub use accounts::{Accounts, Registration};
 pub use admission::origins::{Origin, OriginError, Origins};
 pub use admission::proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};
@@ -23,7 +25,8 @@ pub use admission::rate_limit::Rate;
 pub use api::v1::openapi;
 pub use chat_markdown::RemoteImages;
 pub use chat_outbox::BacklogLimits;
-pub use config::{Config, Page, Timings};
+pub use config::{Config, Logo, LogoError, Page, Site, Timings};
+pub use context::announcements::AnnounceError;
 pub use context::classic_clients::ClassicInfo;
 pub use context::deletion::DeleteError;
 pub use context::sessions::SessionInfo;

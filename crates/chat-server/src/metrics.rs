@@ -17,6 +17,7 @@ const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
 const RATE_LIMITED: &str = "chatd_rate_limited_total";
 const SIGN_INS: &str = "chatd_sign_ins_total";
+const REFUSED_MESSAGES: &str = "chatd_refused_messages_total";
 const REGISTRATIONS: &str = "chatd_registrations_total";
 const HASHES_WAITING: &str = "chatd_password_hashes_waiting";
 const SLOW: &str = "chatd_slow_clients_total";
@@ -44,6 +45,7 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     describe_counter!(RATE_LIMITED, "How often a client was throttled because it sent frames too fast");
     describe_counter!(SLOW, "Clients that were disconnected because they read too slowly");
     describe_counter!(SIGN_INS, "Attempts to sign in with a password, and refused tokens, by result");
+    describe_counter!(REFUSED_MESSAGES, "Messages and edits that the filter or a limit refused, by reason");
     describe_counter!(REGISTRATIONS, "Accounts that users have registered");
     describe_gauge!(HASHES_WAITING, "Passwords that wait to be hashed");
     describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
@@ -52,6 +54,9 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     describe_gauge!(MAX_CONNECTIONS, "Maximum number of WebSocket connections");
     describe_gauge!(READY, "1 while the server accepts new clients, else 0");
     drop((counter!(RATE_LIMITED), counter!(SLOW), counter!(REGISTRATIONS)));
+    for reason in RefusedText::ALL {
+        drop(counter!(REFUSED_MESSAGES, "reason" => reason.name()));
+    }
     for result in SignIn::ALL {
         drop(counter!(SIGN_INS, "result" => result.name()));
     }
@@ -60,6 +65,33 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     }
     for reason in refusals {
         drop(counter!(REFUSED, "reason" => reason));
+    }
+}
+
+/// Counts a message or an edit that the filter or a limit has refused.
+pub(crate) fn message_refused(reason: RefusedText) {
+    counter!(REFUSED_MESSAGES, "reason" => reason.name()).increment(1);
+}
+
+/// Why a text is not allowed: the label of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusedText {
+    Filter,
+    NewUserLink,
+    NewUserRate,
+    Repeated,
+}
+
+impl RefusedText {
+    pub(crate) const ALL: [Self; 4] = [Self::Filter, Self::NewUserLink, Self::NewUserRate, Self::Repeated];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::NewUserLink => "new_user_link",
+            Self::NewUserRate => "new_user_rate",
+            Self::Repeated => "repeated",
+        }
     }
 }
 

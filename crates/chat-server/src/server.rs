@@ -18,10 +18,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::abuse::Abuse;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
 use crate::context::Context;
+use crate::context::announcements::{Announcements, Changes};
 use crate::context::classic_clients::ClassicClients;
 use crate::context::directory::Directory;
 use crate::context::drain::Drain;
@@ -29,6 +31,7 @@ use crate::context::expiry;
 use crate::context::inbox::Inbox;
 use crate::context::observer::Observer;
 use crate::context::sessions::Sessions;
+use crate::context::site::RenderedSite;
 use crate::context::warnings::Warnings;
 use crate::control::Control;
 use crate::encoding::Encodings;
@@ -61,6 +64,8 @@ const MAX_UNSENT: u32 = 256 << 10;
 pub struct Server {
     listener: TcpListener,
     context: Arc<Context>,
+    /// The changes of the announcement that are to be carried out.
+    changes: Changes,
 }
 
 impl Server {
@@ -101,10 +106,13 @@ impl Server {
         let log = Arc::<ClientLog>::default();
         let engine = builder.start().await?;
         let warnings = Warnings::load(&**engine.access()).await;
+        let (announcements, changes) = Announcements::load(&**engine.access(), &rendered).await;
         let context = Context {
             engine,
+            abuse: Abuse::default(),
             directory: Directory::default(),
             warnings,
+            announcements,
             encodings,
             sessions: Sessions::default(),
             classics: ClassicClients::default(),
@@ -117,6 +125,7 @@ impl Server {
             accounts: config.accounts.clone(),
             inbox,
             search,
+            site: ArcSwap::from_pointee(RenderedSite::new(config.site.clone(), &rendered)),
             rendered,
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
@@ -124,7 +133,8 @@ impl Server {
             is_ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { listener, context: Arc::new(context) })
+        context.allow_logo(&context.config().site);
+        Ok(Self { listener, context: Arc::new(context), changes })
     }
 
     /// The local address of the listener.
@@ -156,13 +166,14 @@ impl Server {
     /// # Errors
     /// [`StoreError`] when the rows could not be removed. The next start removes them.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let Self { listener, context } = self;
+        let Self { listener, context, changes } = self;
         tracing::info!("{}", context.config().origins.description());
         tokio::select! {
             () = accept(&listener, &context) => {}
             () = notice_over(shutdown, &context) => {}
             () = context.log.keep_reporting() => {}
             () = upkeep(&context) => {}
+            () = changes.carry_out(&context) => {}
         }
         drop(listener);
         // clients that are still connected can keep chatting and joining

@@ -73,6 +73,11 @@ impl Session {
 
     /// Begins a session with these fields of `hello` on a connection without one. Without a `token`
     /// and a `guest_token`, a random `guest_token` is added. A `guest_token` of null is sent as it
+    /// A session on an open connection, before its `hello`.
+    pub fn without_hello_on(client: Client) -> Self {
+        Self { client, welcome: Value::Null, guest_token: None }
+    }
+
     /// is: then the server makes one.
     pub async fn hello_on(client: Client, mut hello: Value) -> Self {
         hello["type"] = "hello".into();

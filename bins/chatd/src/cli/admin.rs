@@ -81,10 +81,10 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_parser = mention_room)]
         mention_room: Option<MentionRoom>,
     },
-    /// Show who has a role in a room, and who is banned or muted there
+    /// Show who has a role in a room, and who is banned or muted there or on the whole server
     Rules {
-        /// Name of the room
-        room: String,
+        /// Name of the room [default: the whole server]
+        room: Option<String>,
     },
     /// Give a user a role in a room, or take it away
     Role {
@@ -100,6 +100,23 @@ pub(crate) enum AdminCommand {
     Moderate {
         /// Name of the room
         room: String,
+        /// What to do: kick, ban, unban, mute, unmute or warn
+        #[arg(value_parser = action)]
+        action: Moderation,
+        /// Id of the user, as sessions and members list it
+        user: String,
+        /// Why: it is in the audit log, and in a warning
+        #[arg(long)]
+        reason: Option<String>,
+        /// For how many seconds a ban or a mute holds [default: until it is ended]
+        #[arg(long = "for", value_name = "SECONDS")]
+        for_s: Option<u64>,
+    },
+    /// Kick, ban, unban, mute, unmute or warn a user on the whole server
+    ///
+    /// A banned user cannot connect any more. A ban of a guest also keeps out other guests from the
+    /// same address, for at most 30 days.
+    ModerateServer {
         /// What to do: kick, ban, unban, mute, unmute or warn
         #[arg(value_parser = action)]
         action: Moderation,
@@ -181,6 +198,29 @@ pub(crate) enum AdminCommand {
         /// Text of the notice
         body: String,
     },
+    /// Show the announcement to all users, make one, or withdraw it
+    ///
+    /// A notice is sent once. An announcement stays until it is withdrawn, also over restarts of
+    /// the server: users see it when they come, too. There is one at a time.
+    Announcement {
+        #[command(subcommand)]
+        command: Option<AnnouncementCommand>,
+    },
+}
+
+/// The commands under `chatd admin announcement`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnnouncementCommand {
+    /// Make an announcement, in place of the one before
+    Set {
+        /// Importance: info or warning
+        #[arg(long, value_parser = level, default_value = "info")]
+        level: Level,
+        /// Text of the announcement, in Markdown: at most 4,096 bytes
+        body: String,
+    },
+    /// Withdraw the announcement
+    Withdraw,
 }
 
 /// The user whose messages a command is about.

@@ -19,9 +19,9 @@ use clap_complete::Shell;
 use crate::config::{ConfigError, Configuration, Sources};
 
 pub(crate) use account::{AccountArguments, AccountCommand, PasswordSource};
-pub(crate) use admin::{Admin, AdminCommand, Author, Confirmation, Target};
+pub(crate) use admin::{Admin, AdminCommand, AnnouncementCommand, Author, Confirmation, Target};
 pub(crate) use log_filter::LogFilter;
-pub(crate) use options::{DEFAULT_ADMIN_LISTEN, JwtOptionsError, Options, reloadable};
+pub(crate) use options::{DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};
 pub(crate) use text::plural;
 pub(crate) use values::{Address, Database, LogFormat, MemoryLimit, OrOff, Switch};

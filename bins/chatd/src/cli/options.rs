@@ -1,20 +1,23 @@
 //! The options of the server.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_accounts::{JwtKeyError, JwtKeys, JwtVerifier};
 use chat_history::Retention;
-use chat_protocol::Limits;
+use chat_protocol::{Limits, RoomName, SiteName, WelcomeText};
 use chat_server::{
-    BacklogLimits, Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies,
+    AbuseLimits, BacklogLimits, Config, Filter, Logo, Origins, Page, Proxies, ProxyHeader, Rate,
+    RemoteImages, Site, Timings, TrustedProxies,
 };
 use clap::{ArgGroup, Args, Command};
 
 use super::values::{
-    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, OrOff,
-    RegistrationMode, Switch, at_least, duration, limit_or_off,
+    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, NewAccountLimits,
+    OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
@@ -104,6 +107,28 @@ pub(crate) struct Options {
     #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) registration: RegistrationMode,
 
+    /// Limits for new users: for how long an account is new, and how many messages a minute it may
+    /// send (off: no limits)
+    ///
+    /// New users cannot post links. Guests are always new. The limits do not concern moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_NEW_ACCOUNT_LIMITS", value_name = "TIME:MESSAGES", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) new_account_limits: OrOff<NewAccountLimits>,
+
+    /// File with words and links that are not allowed in messages (off: none)
+    ///
+    /// Each line is a rule: "deny word NAME", "allow word NAME", "deny link HOST" or "allow link
+    /// HOST". chatd reads the file again on SIGHUP. It does not concern moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_FILTER", value_name = "PATH", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) filter: OrOff<PathBuf>,
+
+    /// How often a user may send the same text within a minute, in all rooms together (off: as
+    /// often as they like)
+    ///
+    /// All guests together may send it four times as often. Texts of fewer than 12 letters do not
+    /// count, and neither do those of moderators.
+    #[arg(long, group = RELOADABLE, env = "CHATD_REPEATED_MESSAGES", value_name = "NUMBER", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) repeated_messages: OrOff<NonZeroU32>,
+
     /// URL of the keys of an identity provider (JWKS), whose tokens (JWT) are accepted
     ///
     /// chatd reads the keys again every ten minutes, and when a token has an unknown key. Needs
@@ -188,6 +213,30 @@ pub(crate) struct Options {
     /// Web page for chatting, at / and /r/ROOM, and the JavaScript client at /client.js: on or off
     #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::PAGE)]
     pub(crate) page: Switch,
+
+    /// Name of the site, which the page shows
+    ///
+    /// One line of at most 50 characters.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_NAME", value_name = "NAME", default_value = "chatd", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_name: SiteName,
+
+    /// Logo on the first view of the page: an http or https URL, or a path on the same site such as
+    /// /logo.svg (off: the logo of chatd)
+    ///
+    /// The page's Content-Security-Policy allows this image and no other of its server. chatd does
+    /// not serve the file: a path is for a reverse proxy that does.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_LOGO", value_name = "URL|PATH", default_value = "off", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_logo: OrOff<Logo>,
+
+    /// Text on the first view of the page, in Markdown (off: none)
+    ///
+    /// At most 2,000 characters.
+    #[arg(long, group = RELOADABLE, env = "CHATD_SITE_WELCOME", value_name = "TEXT", default_value = "off", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) site_welcome: OrOff<WelcomeText>,
+
+    /// Room that the page proposes to new users
+    #[arg(long, group = RELOADABLE, env = "CHATD_DEFAULT_ROOM", value_name = "ROOM", default_value = "lobby", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) default_room: RoomName,
 
     /// Images from other servers in rendered messages: on or off
     ///
@@ -426,8 +475,20 @@ impl Options {
                 Switch::On => Page::Served,
                 Switch::Off => Page::None,
             },
+            site: Site {
+                name: Some(self.site_name.clone()),
+                logo: self.site_logo.0.clone(),
+                welcome: self.site_welcome.0.clone(),
+                default_room: Some(self.default_room.clone()),
+            },
             registration: self.registration.0,
             guests: self.guests == Switch::On,
+            abuse: AbuseLimits {
+                // read when the configuration takes effect, because that can fail
+                filter: None,
+                new_users: self.new_account_limits.0.map(|NewAccountLimits(limits)| limits),
+                repeats: self.repeated_messages.0.map(NonZeroU32::get),
+            },
             timings: Timings {
                 notice: self.shutdown_notice,
                 drain: self.shutdown_drain,
@@ -437,6 +498,28 @@ impl Options {
             count_usage: matches!(self.database, Database::File(_)),
             ..Config::default()
         }
+    }
+}
+
+/// Why the file of a filter can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("--filter {path:?}: {source}")]
+pub(crate) struct FilterFileError {
+    path: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Options {
+    /// Reads the filter of words and links.
+    ///
+    /// # Errors
+    /// [`FilterFileError`] if the file cannot be read, or has a mistake.
+    pub(crate) fn read_filter(&self) -> Result<Option<Arc<Filter>>, FilterFileError> {
+        let Some(path) = &self.filter.0 else { return Ok(None) };
+        let failed = |source| FilterFileError { path: path.clone(), source };
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+        let filter = text.parse::<Filter>().map_err(|error| failed(error.into()))?;
+        Ok(Some(Arc::new(filter)))
     }
 }
 

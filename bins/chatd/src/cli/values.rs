@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chat_server::Registration;
+use chat_server::{NewUserLimits, Registration};
 use clap::ValueEnum;
 
 /// How trusted proxies send the address of a client.
@@ -106,6 +106,26 @@ impl FromStr for RegistrationMode {
         let all = [Registration::Open, Registration::Invite, Registration::Closed];
         let found = all.into_iter().find(|registration| registration.name() == text);
         found.map(Self).ok_or("expected open, invite or closed")
+    }
+}
+
+/// Limits for new users: for how long an account is new, and how many messages a minute it may
+/// send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NewAccountLimits(pub(crate) NewUserLimits);
+
+impl FromStr for NewAccountLimits {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a time and a number of messages, such as 24h:10, or off";
+        let (age, messages) = text.split_once(':').ok_or(EXPECTED)?;
+        let age = duration(age).map_err(|_| EXPECTED)?;
+        let messages_per_minute = messages.parse().map_err(|_| EXPECTED)?;
+        if messages_per_minute == 0 {
+            return Err("expected at least one message a minute");
+        }
+        Ok(Self(NewUserLimits { age, messages_per_minute }))
     }
 }
 

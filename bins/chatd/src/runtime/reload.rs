@@ -91,7 +91,15 @@ impl Reload {
             tracing::error!(%error, "SIGHUP: the log can't be changed; the old configuration stays in effect");
             return;
         }
-        self.control.reconfigure(options.config());
+        let mut config = options.config();
+        match options.read_filter() {
+            Ok(filter) => config.abuse.filter = filter,
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: the filter can't be used; the old configuration stays in effect");
+                return;
+            }
+        }
+        self.control.reconfigure(config);
         let reloadable = reloadable();
         let mut is_changed = false;
         for (name, value) in values(configuration) {

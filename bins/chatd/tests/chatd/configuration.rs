@@ -241,3 +241,26 @@ fn the_page_in_docs_is_up_to_date() {
     let written = include_str!("../../../../docs/configuration.md");
     assert!(docs == written, "docs/configuration.md is out of date: `just configuration` writes it again");
 }
+
+#[test]
+fn the_site_is_checked_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let long = "x".repeat(2_001);
+    write(
+        folder,
+        "chatd.toml",
+        &format!(
+            "site_name = 'two\u{202e}ways'\nsite_logo = '//e.org/l.png'\nsite_welcome = '{long}'\ndefault_room = '#lobby'\n"
+        ),
+    );
+    let output = refused(&mut chatd(folder));
+    for expected in [
+        "./chatd.toml, line 1: site-name: it contains a character that is not allowed",
+        "./chatd.toml, line 2: site-logo: expected an http or https URL of an image, or a path such as /logo.svg; found \"//e.org/l.png\"",
+        "./chatd.toml, line 3: site-welcome: it must not be longer than 2000 characters",
+        "./chatd.toml, line 4: default-room: a name may contain only letters, numbers, '_' and '-'; found \"#lobby\"",
+    ] {
+        assert!(output.contains(expected), "{expected:?} in {output}");
+    }
+}

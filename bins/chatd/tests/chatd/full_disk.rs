@@ -16,7 +16,7 @@ async fn is_ready(server: &Running) -> bool {
 #[tokio::test]
 async fn no_message_is_acked_that_does_not_fit_and_the_server_recovers() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Running::start(&mut on_a_full_disk(folder.path(), 500));
+    let mut server = Running::start(&mut on_a_full_disk(folder.path(), 640));
     let mut classic = Client::enter(server.address, "r", "cleo").await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let send =

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use chat_testkit::Client;
 use chat_testkit::http::request;
+use chat_testkit::v2::Session;
 use rustix::process::Signal;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::process::{Running, chatd};
@@ -104,4 +106,72 @@ async fn the_log_filter_changes() {
     reload(&mut server, "option=\"log\"");
     let _ana = Client::enter(server.address, "r", "ana").await;
     server.log_up_to("username=ana");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_site_changes_without_a_restart() {
+    let (folder, mut server) = start("site_name = 'The tea house'\n");
+    let site = async |server: &Running| request(server.address, "GET", "/api/v1/site", &[]).await.json();
+    let before = site(&server).await;
+    assert_eq!(
+        before,
+        json!({"name": "The tea house", "default_room": "lobby", "guests": true, "accounts": true, "registration": "open"})
+    );
+    let images = async |server: &Running| {
+        let page = request(server.address, "GET", "/", &[]).await;
+        let policy = page.header("content-security-policy").unwrap().to_owned();
+        policy.split(';').find(|part| part.starts_with(" img-src")).unwrap().to_owned()
+    };
+    assert_eq!(images(&server).await, " img-src 'self' data:");
+    write(
+        folder.path(),
+        "site_name = 'Tea'\nsite_logo = 'https://cdn.example.org/tea.svg?v=1'\nsite_welcome = \"\"\"\nBe **kind**.\n\n<script>\"\"\"\ndefault_room = 'tea'\n",
+    );
+    reload(&mut server, "option=\"site-welcome\"");
+    let after = site(&server).await;
+    assert_eq!(after["name"], "Tea");
+    assert_eq!(after["logo"], "https://cdn.example.org/tea.svg?v=1");
+    assert_eq!(after["default_room"], "tea");
+    assert_eq!(after["welcome"]["body"], "Be **kind**.\n\n<script>");
+    let html = after["welcome"]["html"].as_str().unwrap();
+    assert!(html.contains("<strong>kind</strong>") && html.contains("&lt;script&gt;"), "{html}");
+    assert_eq!(images(&server).await, " img-src 'self' data: https://cdn.example.org/tea.svg");
+    write(folder.path(), "");
+    reload(&mut server, "option=\"site-welcome\"");
+    assert_eq!(images(&server).await, " img-src 'self' data:");
+    assert_eq!(site(&server).await["name"], "chatd");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_filter_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("filter");
+    std::fs::write(&file, "deny word tea\n").unwrap();
+    write(folder.path(), &format!("filter = '{}'\n", file.display()));
+    let mut server = Running::start(&mut chatd(folder.path()));
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let mut send = async |body: &str| {
+        let answer = ana.ask(json!({"type": "send", "room": "r", "body": body})).await;
+        answer["code"].as_str().map(str::to_owned)
+    };
+    assert_eq!((send("tea").await.as_deref(), send("cake").await), (Some("filtered"), None));
+    std::fs::write(&file, "deny word tea\ndeny cake\n").unwrap();
+    let log = reload(&mut server, "the filter can't be used");
+    assert!(log.contains("line 2"), "{log}");
+    assert_eq!((send("tea").await.as_deref(), send("cake").await), (Some("filtered"), None));
+    std::fs::write(&file, "deny word cake\n").unwrap();
+    reload(&mut server, "the configuration has not changed");
+    assert_eq!((send("tea").await, send("cake").await.as_deref()), (None, Some("filtered")));
+}
+
+#[test]
+fn a_filter_with_a_mistake_prevents_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("filter"), "deny tea\n").unwrap();
+    for (file, why) in [("filter", "line 1"), ("absent", "No such file")] {
+        let file = folder.path().join(file);
+        let output = chatd(folder.path()).args(["--filter", file.to_str().unwrap()]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(why), "{text}");
+    }
 }

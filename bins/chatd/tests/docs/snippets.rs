@@ -21,7 +21,7 @@ use crate::tree::{files, read, top};
 type Run = fn(&[Block]);
 
 /// The tests of the code blocks, by page and heading.
-const RUNS: [(&str, &str, Run); 14] = [
+const RUNS: [(&str, &str, Run); 15] = [
     ("README.md", "Run it", the_server_starts_as_shown),
     ("README.md", "Test it", ci_runs_it),
     ("docs/contributing.md", "Build and test", ci_runs_it),
@@ -35,6 +35,7 @@ const RUNS: [(&str, &str, Run); 14] = [
     ("docs/embedding.md", "Rooms in memory", rooms_in_memory),
     ("docs/embedding.md", "Rooms behind an axum application", an_axum_application),
     ("docs/embedding.md", "History on disk", history_on_disk),
+    ("docs/operations.md", "Name, logo and welcome", the_configuration_is_valid),
     ("docs/protocol.md", "", the_contract_tests_read_it),
 ];
 
@@ -127,6 +128,7 @@ run! {
     embedding_in_memory: "docs/embedding.md", "Rooms in memory";
     embedding_axum: "docs/embedding.md", "Rooms behind an axum application";
     embedding_history: "docs/embedding.md", "History on disk";
+    site: "docs/operations.md", "Name, logo and welcome";
     protocol: "docs/protocol.md", "";
 }
 

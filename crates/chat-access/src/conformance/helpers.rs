@@ -17,6 +17,7 @@ pub(super) fn account(name: &str) -> Person {
         username: name.parse().unwrap(),
         kind: UserKind::Account,
         role: Role::User,
+        network: None,
     }
 }
 

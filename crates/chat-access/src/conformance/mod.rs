@@ -13,6 +13,7 @@
 //! ```
 #![allow(clippy::unwrap_used)]
 
+mod announcement;
 mod helpers;
 mod invitations;
 mod moderation;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use crate::AccessStore;
 
+pub use announcement::*;
 pub use invitations::*;
 pub use moderation::*;
 pub use reports::*;
@@ -71,6 +73,7 @@ macro_rules! __with_access_tests {
             two_owners_do_not_both_leave
             bans_and_mutes_hold_until_they_end
             moderators_act_on_those_below_them
+            a_guest_is_banned_with_its_network
             a_banned_moderator_does_nothing
             restrictions_are_listed_in_pages
             a_warning_stays_until_it_is_acknowledged
@@ -85,6 +88,7 @@ macro_rules! __with_access_tests {
             a_report_is_closed_once
             reports_have_a_limit
             the_audit_log_has_every_act
+            the_announcement_stays_until_it_is_withdrawn
             a_working_store_passes_its_check
         }
     };

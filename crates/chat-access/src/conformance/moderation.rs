@@ -5,7 +5,8 @@ use chat_protocol::{Moderation, Reason, Role, RoomRole, Timestamp};
 use super::Access;
 use super::helpers::{account, act, act_of, give, guest, later, moderate, now, room, server_moderator};
 use crate::{
-    AccessStore, ActKind, AuditQuery, Doer, NewAct, Person, Refused, Restriction, RestrictionKind, Scope,
+    AccessStore, ActKind, AuditQuery, Doer, NETWORK_RESTRICTION, Network, NewAct, Person, Refused,
+    Restriction, RestrictionKind, Scope,
 };
 
 async fn restrictions(store: &dyn AccessStore, scope: &Scope) -> Vec<Restriction> {
@@ -54,6 +55,32 @@ pub async fn bans_and_mutes_hold_until_they_end(access: Access) {
     assert!(restrictions(store, &lobby).await.is_empty());
     assert_eq!(of(&gus).await, None);
     assert_eq!(act(store, &lobby, &owner, moderate(Moderation::Unban), &gus).await, Ok(None));
+}
+
+/// A ban of a guest concerns other guests from the same network, for at most 30 days.
+pub async fn a_guest_is_banned_with_its_network(access: Access) {
+    let (store, lobby, owner) = (&*access.store, room("lobby"), account("owner"));
+    give(store, &lobby, &owner, RoomRole::Owner).await;
+    let network = "192.0.2.7".parse::<Network>().unwrap();
+    let gus = Person { network: Some(network), ..guest("gus") };
+    let ana = Person { network: Some(network), ..account("ana") };
+    let rules = async || store.rules(lobby.clone()).await.unwrap();
+    let far = now().saturating_add(NETWORK_RESTRICTION * 2);
+    assert!(act(store, &lobby, &owner, moderate(Moderation::Mute), &ana).await.unwrap().is_some());
+    assert_eq!(rules().await.network_mute(Some(network), now()), None, "accounts have no network");
+    act(store, &lobby, &owner, moderate(Moderation::Ban), &gus).await.unwrap().unwrap();
+    assert_eq!(rules().await.ban([&gus.id], far), Some(None));
+    assert!(rules().await.network_ban(Some(network), now()).is_some());
+    assert_eq!(rules().await.network_ban(Some(network), far), None);
+    let found = restrictions(store, &lobby).await;
+    let banned = found.iter().find(|found| found.kind == RestrictionKind::Ban).unwrap();
+    assert_eq!(banned.network.map(|(network, _)| network), Some(network));
+    act(store, &lobby, &owner, moderate(Moderation::Unban), &gus).await.unwrap().unwrap();
+    assert_eq!(rules().await.network_ban(Some(network), now()), None);
+    // a short one ends for the network, too
+    let until = later(60);
+    act(store, &lobby, &owner, ActKind::Moderate(Moderation::Ban, until), &gus).await.unwrap().unwrap();
+    assert_eq!(rules().await.network_ban(Some(network), now()), Some(until));
 }
 
 /// Nobody moderates themselves, or those who may do as much.

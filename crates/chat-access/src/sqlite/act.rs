@@ -10,7 +10,7 @@ use super::schema::{
 use super::{Done, invite};
 use crate::audit::{AuditRecord, Named, NewRecord};
 use crate::rules::{Until, holds};
-use crate::store::{MAX_RESTRICTIONS, MAX_ROLES, RestrictionKind};
+use crate::store::{MAX_RESTRICTIONS, MAX_ROLES, RestrictionKind, network_of};
 use crate::{ActContext, ActKind, NewAct, Refused, authorize};
 
 pub(super) fn act(connection: &mut SqliteConnection, act: NewAct) -> Done<Option<AuditRecord>> {
@@ -179,9 +179,10 @@ fn restrict(
         .select(restrictions::until)
         .first(connection)
         .optional()?;
+    let network = network_of(act, until);
     let until = until.map(Timestamp::as_millis);
     match before {
-        Some(before) if before == until => return Ok(false),
+        Some(before) if before == until && act.target.network.is_none() => return Ok(false),
         Some(_) => {}
         None => {
             let count: i64 = restrictions::table
@@ -201,6 +202,8 @@ fn restrict(
         restrictions::username.eq(act.target.username.as_str()),
         restrictions::until.eq(until),
         restrictions::record.eq(number),
+        restrictions::network.eq(network.map(|(network, _)| network.to_string())),
+        restrictions::network_until.eq(network.map(|(_, until)| until.as_millis())),
     );
     diesel::replace_into(restrictions::table).values(row).execute(connection)?;
     Ok(true)

@@ -4,6 +4,7 @@
 //! an act and its record.
 
 mod act;
+mod announcement;
 mod invite;
 mod read;
 mod report;
@@ -16,10 +17,10 @@ use futures::future::{BoxFuture, FutureExt};
 
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
 use crate::store::{AccessStore, AuditQuery, Invitation, NewReport, Report, Restriction, RoleEntry};
-use crate::{AccessError, ActError, NewAct, Refused, Rules, Scope};
+use crate::{AccessError, ActError, Announcement, NewAct, Refused, Rules, Scope};
 
-/// Roles, bans, mutes, warnings and the audit log in a database file. The file refuses changes of
-/// the audit log.
+/// Roles, bans, mutes, warnings, the audit log and the announcement in a database file. The file
+/// refuses changes of the audit log.
 #[derive(Debug)]
 pub struct SqliteAccess {
     database: Database,
@@ -217,6 +218,16 @@ impl AccessStore for SqliteAccess {
 
     fn forget(&self, user: UserId) -> BoxFuture<'_, Result<Vec<RoomName>, AccessError>> {
         let written = self.write(SyncMode::Full, move |connection| act::forget(connection, &user));
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>> {
+        self.read(announcement::read)
+    }
+
+    fn set_announcement(&self, new: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
+        let written =
+            self.write(SyncMode::Full, move |connection| announcement::set(connection, new.as_ref()));
         async move { written.await.map_err(store_error) }.boxed()
     }
 

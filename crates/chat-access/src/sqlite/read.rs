@@ -9,7 +9,7 @@ use super::schema::{
     signed, warnings,
 };
 use crate::audit::{AuditRecord, Warning};
-use crate::store::{AuditQuery, MAX_PAGE, Restriction, RestrictionKind, RoleEntry};
+use crate::store::{AuditQuery, MAX_PAGE, Restriction, RoleEntry};
 use crate::{Rules, Scope};
 
 /// The limit of a page, as the database has it.
@@ -31,11 +31,7 @@ pub(super) fn rules(connection: &mut SqliteConnection, scope: &Scope) -> Done<Ru
         .select(RestrictionRow::as_select())
         .load(connection)?;
     for row in found {
-        let Restriction { user, kind, until, .. } = row.restriction()?;
-        match kind {
-            RestrictionKind::Ban => rules.add_ban(user.id, until),
-            RestrictionKind::Mute => rules.add_mute(user.id, until),
-        }
+        row.restriction()?.add_to(&mut rules);
     }
     Ok(rules)
 }

@@ -27,6 +27,8 @@ diesel::table! {
         username -> Text,
         until -> Nullable<BigInt>,
         record -> BigInt,
+        network -> Nullable<Text>,
+        network_until -> Nullable<BigInt>,
     }
 }
 
@@ -97,6 +99,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    announcement (single) {
+        single -> Integer,
+        id -> Text,
+        level -> Text,
+        body -> Text,
+        made_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(audit_log, warnings);
 
 /// The value of the column `room`: a name, or nothing for the whole server.
@@ -131,7 +143,7 @@ pub(super) fn parsed<T: FromStr<Err: Display>>(column: &str, text: &str) -> Resu
     text.parse().map_err(|error| damaged(&format!("{column} {text:?}"), &error))
 }
 
-fn damaged(what: &str, error: &dyn Display) -> AccessError {
+pub(super) fn damaged(what: &str, error: &dyn Display) -> AccessError {
     AccessError::new(AccessErrorKind::Damaged, format!("{what}: {error}"))
 }
 
@@ -166,6 +178,8 @@ pub(super) struct RestrictionRow {
     username: String,
     until: Option<i64>,
     record: i64,
+    network: Option<String>,
+    network_until: Option<i64>,
 }
 
 impl RestrictionRow {
@@ -174,7 +188,14 @@ impl RestrictionRow {
         let kind = kinds.into_iter().find(|kind| kind.as_str() == self.kind);
         let kind = kind.ok_or_else(|| damaged("the kind of a restriction", &self.kind))?;
         let until = self.until.map(Timestamp::from_millis);
-        Ok(Restriction::new(named(&self.user, &self.username)?, kind, until, unsigned(self.record)))
+        let network = match (&self.network, self.network_until) {
+            (Some(network), Some(until)) => {
+                Some((parsed("network", network)?, Timestamp::from_millis(until)))
+            }
+            _ => None,
+        };
+        let user = named(&self.user, &self.username)?;
+        Ok(Restriction::new(user, kind, until, unsigned(self.record)).network(network))
     }
 }
 

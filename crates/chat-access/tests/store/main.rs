@@ -3,11 +3,11 @@
 
 use chat_access::conformance::Access;
 use chat_access::{
-    AccessErrorKind, AccessStore, ActKind, AuditQuery, Doer, MemoryAccess, NewAct, Person, Scope,
-    SqliteAccess,
+    AccessErrorKind, AccessStore, ActKind, Announcement, AuditQuery, Doer, MemoryAccess, NewAct, Person,
+    Scope, SqliteAccess,
 };
 use chat_db::Database;
-use chat_protocol::{Identity, Moderation};
+use chat_protocol::{AnnouncementId, Identity, Moderation, NoticeLevel};
 use diesel::prelude::*;
 
 async fn memory() -> Access {
@@ -57,6 +57,32 @@ async fn what_was_done_survives_a_restart_and_cannot_be_changed() {
     database.close().await;
     let error = store.check().await.unwrap_err();
     assert_eq!(error.kind(), AccessErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_announcement_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    let database = Database::open(&path).unwrap();
+    let made = Announcement::new(AnnouncementId::from_random(7), NoticeLevel::Warning, "we move");
+    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone())).await.unwrap();
+    database.close().await;
+    drop(database);
+
+    let database = Database::open(&path).unwrap();
+    let store = SqliteAccess::new(database.clone());
+    assert_eq!(store.announcement().await.unwrap(), Some(made));
+    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let second = "INSERT INTO announcement VALUES (2, 'a', 'info', 'b', 0)";
+    let refused = diesel::sql_query(second).execute(&mut outside).unwrap_err();
+    assert!(refused.to_string().contains("CHECK"), "{refused}");
+    diesel::sql_query("UPDATE announcement SET level = 'loud'").execute(&mut outside).unwrap();
+    let error = store.announcement().await.unwrap_err();
+    assert_eq!(error.kind(), AccessErrorKind::Damaged);
+    assert!(error.to_string().contains("loud"), "{error}");
+    // an admin repairs it by setting or withdrawing it
+    store.set_announcement(None).await.unwrap();
+    assert_eq!(store.announcement().await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

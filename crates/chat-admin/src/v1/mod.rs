@@ -3,6 +3,7 @@
 
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod accounts;
+mod announcement;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod audit;
 mod error;
@@ -27,6 +28,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::Admin;
 pub use accounts::{Account, AccountChange, Accounts, NewUser, Tokens, TokensRemoved};
+pub use announcement::{Announcement, CurrentAnnouncement, NewAnnouncement};
 pub use audit::{Audit, AuditRecord, Named};
 pub use error::Problem;
 pub use invites::{CreatedInvite, Invite, InviteRequest, Invites};
@@ -46,6 +48,10 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{username}", get(accounts::show).patch(accounts::change).delete(accounts::delete))
         .route("/accounts/{username}/tokens", get(accounts::tokens).delete(accounts::remove_tokens))
+        .route(
+            "/announcement",
+            get(announcement::show).put(announcement::make).delete(announcement::withdraw),
+        )
         .route("/audit", get(audit::list))
         .route("/invites", get(invites::list).post(invites::create))
         .route("/invites/{invite}", delete(invites::remove))
@@ -60,6 +66,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/rooms/{room}/roles/{user}", put(moderation::set_role))
         .route("/rooms/{room}/moderation", post(moderation::moderate))
         .route("/rooms/{room}/reports/{number}", delete(reports::close))
+        .route("/moderation", post(moderation::moderate_on_server))
+        .route("/rules", get(moderation::show_server))
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
@@ -82,6 +90,9 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         accounts::delete,
         accounts::tokens,
         accounts::remove_tokens,
+        announcement::show,
+        announcement::make,
+        announcement::withdraw,
         audit::list,
         invites::list,
         invites::create,
@@ -89,6 +100,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         moderation::show,
         moderation::set_role,
         moderation::moderate,
+        moderation::moderate_on_server,
+        moderation::show_server,
         reports::list,
         reports::close,
         rooms::list,

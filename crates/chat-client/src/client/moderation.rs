@@ -124,7 +124,28 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub async fn moderate(&self, room: &RoomName, act: Act) -> Result<(), CommandError> {
-        let command = Command::Moderate(act.into_frame(room.clone()));
+        let command = Command::Moderate(act.into_frame(Some(room.clone())));
+        self.call(move |responder| Request::Act { command, responder }).await
+    }
+
+    /// As [`moderate`](Self::moderate), on the whole server: a banned user cannot connect any more.
+    /// The act names a user by id.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, it may still be done.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators of the
+    /// server, and a user that it does not know.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{Act, Moderation};
+    ///
+    /// client.moderate_on_server(Act::on("u_17".parse()?, Moderation::Ban)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn moderate_on_server(&self, act: Act) -> Result<(), CommandError> {
+        let command = Command::Moderate(act.into_frame(None));
         self.call(move |responder| Request::Act { command, responder }).await
     }
 
@@ -172,7 +193,8 @@ impl Client {
 
     /// Closes a report.
     ///
-    /// Not cancel-safe: if the future is dropped before it resolves, the report may still be closed.
+    /// Not cancel-safe: if the future is dropped before it resolves, the report may still be
+    /// closed.
     ///
     /// # Errors
     /// Those of [`history`](Self::history). The server refuses users who are no moderators, and a

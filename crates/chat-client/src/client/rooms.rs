@@ -19,7 +19,8 @@ impl Client {
     /// It is then in the list of the user.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses guests, and settings without a title.
+    /// Those of [`history`](Self::history). The server refuses guests, and settings without a
+    /// title.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -35,8 +36,8 @@ impl Client {
         self.ask(command, |frame| if let ServerFrame::Ack(ack) = frame { Some(ack.room) } else { None }).await
     }
 
-    /// Invites a user with an account into a room that the client has joined. The user has to accept,
-    /// within 30 days.
+    /// Invites a user with an account into a room that the client has joined. The user has to
+    /// accept, within 30 days.
     ///
     /// Not cancel-safe, but safe to repeat.
     ///
@@ -55,8 +56,8 @@ impl Client {
     }
 
     /// Makes a link by which this many users with an account may join a room, within this time: at
-    /// most 1,000 users and 30 days. Its code goes into [`JoinOptions`](crate::JoinOptions), and is a
-    /// secret.
+    /// most 1,000 users and 30 days. Its code goes into [`JoinOptions`](crate::JoinOptions), and is
+    /// a secret.
     ///
     /// Not cancel-safe: if the future is dropped before it resolves, a link may exist that nobody
     /// knows.
@@ -109,7 +110,8 @@ impl Client {
     /// Not cancel-safe, but safe to repeat.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses guests, and a name without an account.
+    /// Those of [`history`](Self::history). The server refuses guests, and a name without an
+    /// account.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {

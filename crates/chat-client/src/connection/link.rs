@@ -33,7 +33,7 @@ pub(crate) enum Progress {
     /// The delay is over.
     DelayOver,
     /// The attempt is over.
-    Dialed(Dialed),
+    Dialed(Box<Dialed>),
 }
 
 impl Link {
@@ -70,7 +70,7 @@ impl Link {
                 delay.as_mut().await;
                 Progress::DelayOver
             }
-            Self::Dialing(dialing) => Progress::Dialed(dialing.as_mut().await),
+            Self::Dialing(dialing) => Progress::Dialed(Box::new(dialing.as_mut().await)),
         }
     }
 }

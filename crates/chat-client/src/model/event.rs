@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, Invited, LeftReason, MemberInfo, Notice, Presence,
-    ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing, StoredMessage,
-    Typing, User, Warned, WelcomeLimits,
+    Announcement, Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, Invited, LeftReason, MemberInfo,
+    Notice, Presence, ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing,
+    StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
 use chat_protocol::{Emoji, Epoch, RoomName, UserId};
 
@@ -120,6 +120,10 @@ pub enum Event {
     Inbox(Inbox),
     /// A notice of the operator.
     Notice(Notice),
+    /// The announcement of the operator from now on, in place of the one before. `None` if it was
+    /// withdrawn. Each announcement is reported once, also over reconnects. If there is one when a
+    /// session begins, it comes right after [`Connected`](Self::Connected).
+    Announcement(Option<Announcement>),
     /// The session has left a room, and the client does not join it again on its own.
     Left {
         /// The room.

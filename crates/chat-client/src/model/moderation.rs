@@ -145,7 +145,7 @@ impl Act {
         self
     }
 
-    pub(crate) fn into_frame(self, room: RoomName) -> Moderate {
+    pub(crate) fn into_frame(self, room: Option<RoomName>) -> Moderate {
         let Self { target, action, reason, duration } = self;
         let (user, target) = match target {
             Target::User(user) => (Some(user), None),

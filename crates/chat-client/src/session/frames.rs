@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, AuditPage, DirectRoom, DirectoryPage, Dropped, Error, ErrorCode, InviteLinkFrame, Kept,
-    ReportsPage, RolesPage, ServerFrame,
+    self, Announcement, AnnouncementFrame, AuditPage, DirectRoom, DirectoryPage, Dropped, Error, ErrorCode,
+    InviteLinkFrame, Kept, ReportsPage, RolesPage, ServerFrame,
 };
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
@@ -153,12 +153,36 @@ impl Session {
                 other => self.unexpected(other, "pong"),
             },
             ServerFrame::Notice(notice) => self.events.push_back(Event::Notice(notice)),
+            ServerFrame::Announcement(frame) => self.on_announcement(frame),
             ServerFrame::Error(error) => self.on_error(error, now),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
             _ => {
                 self.unexpected(None, "a frame");
                 self.on_unknown_event(text);
             }
+        }
+    }
+
+    /// An announcement was made or withdrawn.
+    fn on_announcement(&mut self, frame: AnnouncementFrame) {
+        if frame.withdrawn {
+            if self.announcement.as_ref() == Some(&frame.id) {
+                self.set_announcement(None);
+            }
+            return;
+        }
+        match frame.announcement() {
+            Some(announcement) => self.set_announcement(Some(announcement)),
+            None => self.unexpected(None, "an announcement without a text"),
+        }
+    }
+
+    /// This is the announcement from now on. It is reported unless it is the one before.
+    pub(super) fn set_announcement(&mut self, announcement: Option<Announcement>) {
+        let id = announcement.as_ref().map(|announcement| announcement.id.clone());
+        if self.announcement != id {
+            self.announcement = id;
+            self.events.push_back(Event::Announcement(announcement));
         }
     }
 

@@ -27,7 +27,7 @@ use chat_protocol::v2::{
     self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RoomListEntry,
     ServerFrame, Welcome,
 };
-use chat_protocol::{Reference, RoomName, UserId};
+use chat_protocol::{AnnouncementId, Reference, RoomName, UserId};
 use tokio::time::Instant;
 
 use crate::command::Responder;
@@ -92,6 +92,8 @@ pub(crate) struct Session {
     user: Option<UserId>,
     /// The ids of that user: this one, and those that it had as a guest.
     own_ids: Vec<UserId>,
+    /// The id of the current announcement.
+    announcement: Option<AnnouncementId>,
     /// Whether the server stores messages, by its last ack.
     stores: bool,
     /// The size of the largest frame that the server accepts.
@@ -120,6 +122,7 @@ impl Session {
             replaces: None,
             user: None,
             own_ids: Vec::new(),
+            announcement: None,
             stores: true,
             max_frame_bytes: usize::MAX,
             bye: None,
@@ -154,6 +157,7 @@ impl Session {
             server: welcome.server,
             limits: welcome.limits,
         }));
+        self.set_announcement(welcome.announcement);
         let rooms: Vec<_> = self.rooms.keys().cloned().collect();
         for room in rooms {
             self.request_join(&room);

@@ -51,6 +51,27 @@ async fn events_of_others_are_delivered() {
 }
 
 #[tokio::test]
+async fn announcements_are_reported_once() {
+    let server = Server::start().await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
+    let made = json!({"id": "a1", "level": "warning", "body": "we *move*", "html": "<p>we</p>"});
+    let withdrawal = |id: &str| json!({"type": "announcement", "id": id, "withdrawn": true});
+    let mut frame = made.clone();
+    frame["type"] = "announcement".into();
+    // the same one twice, and the withdrawal of another one
+    for frame in [&frame, &frame, &withdrawal("a0"), &withdrawal("a1"), &withdrawal("a1")] {
+        peer.send(frame.clone()).await;
+    }
+    let Event::Announcement(Some(found)) = received.event().await else { panic!("no announcement") };
+    assert_eq!(serde_json::to_value(&found).unwrap(), made);
+    assert_eq!(received.event().await, Event::Announcement(None));
+    peer.send(json!({"type": "announcement", "id": "a2", "level": "of_tomorrow", "body": "b"})).await;
+    let Event::Announcement(Some(found)) = received.event().await else { panic!("no announcement") };
+    assert_eq!((found.id.as_str(), found.level), ("a2", NoticeLevel::Unknown));
+    assert_eq!(client.counters().unexpected_frames, 0);
+}
+
+#[tokio::test]
 async fn queries_are_matched_with_their_answers() {
     let server = Server::start().await;
     let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;

@@ -43,6 +43,7 @@ impl Harness {
             id: id.clone(),
             reference: Some(reference.clone()),
             context: MessageContext::new(reply_to, Mentions::default()),
+            denied: None,
         };
         let append = self.store.sent();
         match timeout(PATIENCE, participant.member().submit(outgoing)).await {

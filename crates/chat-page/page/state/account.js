@@ -32,10 +32,20 @@ export function keepSession(kept) {
   persistent.set('session', kept);
 }
 
-/** `{guests, accounts, registration}`: how users get in. */
-export function site() {
-  return request('GET', 'site').catch(() => ({ guests: true, accounts: false, registration: 'closed' }));
+/** What the page takes for true until the server has answered. */
+let known = { name: 'chatd', default_room: 'lobby', guests: true, accounts: false, registration: 'closed' };
+
+/**
+ * `{name, logo, welcome: {html}, default_room, guests, accounts, registration}`: what the site says
+ * about itself, and how users get in.
+ */
+export async function site() {
+  known = { ...known, ...await request('GET', 'site').catch(() => ({})) };
+  return known;
 }
+
+/** The name of the site, as far as it is known. */
+export const siteName = () => known.name;
 
 /** Registers a user and signs it in. With its guest token it stays the author of what it wrote. */
 export async function register({ username, password, invite, guestToken }) {

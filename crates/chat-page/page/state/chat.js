@@ -27,9 +27,10 @@ const LIST_TIMEOUT_MS = 3_000;
 const REFUSED = new Set(['not_found', 'forbidden', 'limit_reached']);
 
 /**
- * Emits `rooms` (the list, its names or its counts changed), `shown`, `status`, `notice`, `warned`,
- * `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`: what was shown of these
- * messages is no longer valid. Without `seqs` it is every message of the room.
+ * Emits `rooms` (the list, its names or its counts changed), `shown`, `status`, `notice`,
+ * `announcement`, `warned`, `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`:
+ * what was shown of these messages is no longer valid. Without `seqs` it is every message of the
+ * room.
  */
 export class Chat extends Signal {
   rooms = new Map();
@@ -108,6 +109,11 @@ export class Chat extends Signal {
 
   get status() {
     return this.#client.status;
+  }
+
+  /** The announcement of the operator, or `null`. */
+  get announcement() {
+    return this.#client.announcement;
   }
 
   get unread() {
@@ -328,6 +334,7 @@ export class Chat extends Signal {
     const client = this.#client;
     client.on('state', () => this.emit('status', this.status));
     client.on('notice', (notice) => this.emit('notice', notice));
+    client.on('announcement', (announcement) => this.emit('announcement', announcement));
     client.on('warned', (warning) => {
       this.warnings.push(warning);
       this.#saveWarnings();

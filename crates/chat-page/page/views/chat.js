@@ -42,7 +42,7 @@ let wanted = null;
 /** Parts of the page that are loaded when they are needed. */
 let picker = null;
 let search = null;
-/** The dialogs that are loaded when they are needed, by name. */
+/** The dialogs and the banner that are loaded when they are needed, by name. */
 const dialogs = new Map();
 
 // The form does not need these. Who waits for this module waits for them, too.
@@ -102,6 +102,7 @@ export function openChat(newChat) {
   chat.on('status', onEnded);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
+  chat.on('announcement', showAnnouncement);
   chat.on('warned', showWarnings);
   chat.on('retracted', (messages) => announcer.retract(messages));
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${room.called}.`));
@@ -112,6 +113,7 @@ export function openChat(newChat) {
   wanted = null;
   if (seq !== null) showMessage(seq);
   showWarnings();
+  showAnnouncement();
   joinListed();
   useInvite();
 }
@@ -323,8 +325,18 @@ function leave(room) {
   toast.show(`${done}${lost}`, { action: 'Undo', act });
 }
 
+/** The announcement stays until it is withdrawn, or the user dismisses it. */
+async function showAnnouncement() {
+  if (!chat.announcement && !dialogs.has('announcement')) return;
+  const create = async () => new (await import('./announcement.js')).AnnouncementBanner({ announce: (text) => announcer.announce(text), open: goTo });
+  const shown = await load('announcement', create);
+  const { announcement } = chat;
+  if (shown) shown.show(announcement);
+  else if (announcement) addNotice(announcement.level, h('strong', {}, 'Announcement: '), announcement.body);
+}
+
 function showNotice({ room, level, body }) {
-  const notice = addNotice(level, h('strong', {}, room ? `Announcement for ${chat.called(room.name)}: ` : 'Announcement: '), body);
+  const notice = addNotice(level, h('strong', {}, room ? `Notice for ${chat.called(room.name)}: ` : 'Notice: '), body);
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
 }
 

@@ -1,6 +1,6 @@
 // The form that asks for a name and a room.
 
-import { keepSession, register, session, signIn, signOut, site } from '../state/account.js';
+import { keepSession, register, session, signIn, signOut, site, siteName } from '../state/account.js';
 import { Chat } from '../state/chat.js';
 import { guestToken } from '../state/guest.js';
 import { needsAccount, openedInvite } from '../state/invite-link.js';
@@ -25,6 +25,9 @@ const MODES = {
   'signed-in': { button: 'Join', others: ['sign-out'] },
 };
 
+/** How long a submitted form waits for the room that the site proposes. */
+const SITE_TIMEOUT_MS = 3_000;
+
 export class Entry {
   #main = byId('entry');
   #name = byId('entry-name');
@@ -38,6 +41,12 @@ export class Entry {
   #attempt = null;
   #mode = 'guest';
   #site = { guests: true, accounts: false, registration: 'closed' };
+  /** Resolves when `#site` is what the server says. */
+  #siteArrived;
+  /** The room in the address, or `null`. */
+  #addressed = null;
+  /** Whether the room is the usual one, and the site may propose another one. */
+  #awaitsProposal = false;
 
   /** `chatModule` is a promise of the module whose `openChat(chat)` takes over. */
   constructor(chatModule) {
@@ -52,6 +61,7 @@ export class Entry {
     });
     this.#cancel.addEventListener('click', () => this.#attempt?.abort());
     for (const field of FIELDS) byId(`entry-${field}`).addEventListener('input', () => this.#setError(field, ''));
+    this.#room.addEventListener('input', () => (this.#awaitsProposal = false));
     for (const mode of ['guest', 'sign-in', 'register']) {
       byId(`entry-${mode}`).addEventListener('click', () => {
         this.#setMode(mode);
@@ -64,8 +74,9 @@ export class Entry {
       this.#name.focus();
     });
     this.#setMode(session() ? 'signed-in' : 'guest');
-    site().then((known) => {
+    this.#siteArrived = site().then((known) => {
       this.#site = known;
+      this.#showSite(known);
       const signsIn = !known.guests || (known.accounts && this.#invited);
       this.#setMode(this.#mode === 'guest' && signsIn ? 'sign-in' : this.#mode);
     });
@@ -74,6 +85,20 @@ export class Entry {
   /** Whether the form is for a room that the user can only join with an account. */
   get #invited() {
     return session() === null && (openedInvite()?.room === this.#room.value || needsAccount(this.#room.value));
+  }
+
+  /** Shows what the site says about itself. */
+  #showSite({ name, logo, welcome, default_room: proposed }) {
+    setText(byId('entry-site'), name);
+    if (!this.#main.hidden) this.#setTitle();
+    if (this.#awaitsProposal) this.#room.value = proposed;
+    this.#awaitsProposal = false;
+    // Without this part the form works, too.
+    if (logo || welcome) import('./site.js').then(({ showSite }) => showSite(logo, welcome), () => {});
+  }
+
+  #setTitle() {
+    document.title = this.#addressed ? `${label({ room: this.#addressed })} – ${siteName()}` : siteName();
   }
 
   /** Shows the fields that a way to get in needs, and offers the other ways. */
@@ -108,16 +133,19 @@ export class Entry {
   open({ room, focus = true }) {
     this.#main.hidden = false;
     this.#name.value = persistent.get('name') ?? '';
+    this.#addressed = room;
     this.#fillRoom(room);
     this.#setMode(this.#mode);
     byId('entry-title').textContent = room ? `Join ${hash(room)}` : 'Join the chat';
-    document.title = room ? `${label({ room })} – chatd` : 'chatd';
+    this.#setTitle();
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
   }
 
   /** An address is not for people: the form keeps it, and does not show it. */
   #fillRoom(room) {
-    this.#room.value = room ?? persistent.get('room') ?? 'lobby';
+    const visited = room ?? persistent.get('room');
+    this.#awaitsProposal = visited === null;
+    this.#room.value = visited ?? this.#site.default_room ?? 'lobby';
     this.#room.parentElement.hidden = isAddress(this.#room.value);
   }
 
@@ -132,6 +160,9 @@ export class Entry {
   }
 
   async #submit(waitForName = false) {
+    if (this.#awaitsProposal) {
+      await Promise.race([this.#siteArrived, new Promise((resolve) => setTimeout(resolve, SITE_TIMEOUT_MS))]);
+    }
     if (this.#attempt) return;
     const name = this.#mode === 'signed-in' ? session()?.username ?? '' : this.#name.value.trim();
     // The page writes rooms as #lobby, and so may the user.

@@ -1,12 +1,13 @@
 // What reaches a user who is looking elsewhere: the title, and notifications of mentions.
 
+import { siteName } from '../state/account.js';
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
 import { unreadCount } from '../text/words.js';
 
 export function watchTitle(chat) {
   const update = () => {
-    const room = chat.shown ? `${isolated(chat.shown.label)} – chatd` : 'chatd';
+    const room = chat.shown ? `${isolated(chat.shown.label)} – ${siteName()}` : siteName();
     document.title = chat.unread > 0 ? `(${unreadCount(chat)}) ${room}` : room;
   };
   chat.on('rooms', update);

@@ -50,6 +50,8 @@ pub enum ErrorCode {
     Muted,
     /// The room is in slow mode, and the user has posted a moment ago.
     SlowMode,
+    /// The text has a word or a link that is not allowed. Nothing was stored.
+    Filtered,
     /// The store does not answer. It is unknown whether the message was stored: send it again with
     /// the same id.
     StoreUnavailable,
@@ -63,7 +65,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code that a server of this version sends.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BadJson,
         Self::UnknownType,
         Self::MissingField,
@@ -85,6 +87,7 @@ impl ErrorCode {
         Self::Forbidden,
         Self::Muted,
         Self::SlowMode,
+        Self::Filtered,
         Self::StoreUnavailable,
         Self::Internal,
     ];
@@ -113,6 +116,7 @@ impl ErrorCode {
             Self::Forbidden => "forbidden",
             Self::Muted => "muted",
             Self::SlowMode => "slow_mode",
+            Self::Filtered => "filtered",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
             Self::Unknown => "unknown",

@@ -63,7 +63,7 @@ pub enum Event {
     /// Stands for all events of a range that cannot be sent one by one. Sessions that receive lists
     /// of members are sent the messages of the range instead.
     Sync(Arc<EventRange>),
-    /// An announcement of the operator.
+    /// A notice of the operator.
     Notice {
         /// The room that it is for; `None` if it is for everyone.
         room: Option<RoomName>,
@@ -372,7 +372,7 @@ pub enum LeftReason {
     Unknown,
 }
 
-/// The importance of a notice.
+/// The importance of a notice or an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

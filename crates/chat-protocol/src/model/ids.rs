@@ -52,7 +52,7 @@ impl Serialize for ChannelName {
     }
 }
 
-/// Why a text is not a valid [`MessageId`] or [`Reference`].
+/// Why a text is not a valid [`MessageId`], [`Reference`] or [`AnnouncementId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must have {} {max} characters", if *min == 0 { "at most".to_owned() } else { format!("{min} to") })]
 pub struct LengthError {
@@ -135,6 +135,18 @@ short_text! {
 short_text! {
     /// A client's id for a command, by which it recognises the reply: at most 64 characters.
     Reference, 0..=64
+}
+
+short_text! {
+    /// The id of an announcement of the operator: 1 to 64 characters.
+    AnnouncementId, 1..=64
+}
+
+impl AnnouncementId {
+    /// Makes an id from 64 random bits.
+    pub fn from_random(bits: u64) -> Self {
+        Self(format!("{bits:016x}").into())
+    }
 }
 
 impl MessageId {

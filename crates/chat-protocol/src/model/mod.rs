@@ -28,7 +28,7 @@ pub use event::{
 pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,
 };
-pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
+pub use ids::{AnnouncementId, ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
 pub use invite::{InviteCode, InviteCodeError};
 pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
@@ -44,5 +44,7 @@ pub use reaction::{
 pub use room_list::{Notify, RoomKind};
 pub use room_role::{RoomRole, RoomRoleError, Standing};
 pub use room_settings::{MayJoin, MayPost, MentionRoom, RoomSettings, Visibility};
-pub use short_text::{About, DisplayName, Label, Reason, RoomTitle, TextError, TimeZone, Topic};
+pub use short_text::{
+    About, DisplayName, Label, Reason, RoomTitle, SiteName, TextError, TimeZone, Topic, WelcomeText,
+};
 pub use time::Timestamp;

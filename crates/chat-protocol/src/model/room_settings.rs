@@ -103,8 +103,8 @@ pub enum Visibility {
     Private,
     /// The two users of a direct room. Such a room has no owner, and no settings can be changed.
     Direct,
-    /// A value that this version does not know: it is the same as `private`. Nothing of this version
-    /// sends it.
+    /// A value that this version does not know: it is the same as `private`. Nothing of this
+    /// version sends it.
     #[serde(other)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown,

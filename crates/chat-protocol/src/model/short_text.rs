@@ -133,6 +133,16 @@ text! {
 }
 
 text! {
+    /// The name of a site: one line of 1 to 50 characters.
+    SiteName, 50, is_in_line
+}
+
+text! {
+    /// The text in Markdown with which a site welcomes users: 1 to 2,000 characters.
+    WelcomeText, 2_000, |c| is_in_line(c) || matches!(c, '\n' | '\t')
+}
+
+text! {
     /// Why a moderator did something: 1 to 300 characters, in several lines if they like.
     Reason, 300, |c| is_in_line(c) || c == '\n'
 }
@@ -162,6 +172,9 @@ mod tests {
         assert_eq!("a".repeat(101).parse::<Label>(), Err(TextError::TooLong { max: 100 }));
         assert_eq!("a".repeat(81).parse::<RoomTitle>(), Err(TextError::TooLong { max: 80 }));
         assert_eq!("a".repeat(501).parse::<Topic>(), Err(TextError::TooLong { max: 500 }));
+        assert_eq!("a".repeat(51).parse::<SiteName>(), Err(TextError::TooLong { max: 50 }));
+        assert!("ä".repeat(2_000).parse::<WelcomeText>().is_ok());
+        assert_eq!("a".repeat(2_001).parse::<WelcomeText>(), Err(TextError::TooLong { max: 2_000 }));
         for empty in ["", " ", "\u{3000}"] {
             assert_eq!(empty.parse::<Label>(), Err(TextError::Empty), "{empty:?}");
         }
@@ -173,6 +186,8 @@ mod tests {
             assert_eq!(wrong.parse::<DisplayName>(), Err(TextError::Character), "{wrong:?}");
         }
         assert!("two\nlines".parse::<About>().is_ok() && "two\nlines".parse::<Reason>().is_ok());
+        assert!("# two\n\tlines".parse::<WelcomeText>().is_ok());
+        assert_eq!("two\nlines".parse::<SiteName>(), Err(TextError::Character));
         assert_eq!("a\rb".parse::<About>(), Err(TextError::Character));
         assert!("Etc/GMT+2".parse::<TimeZone>().is_ok());
         for wrong in ["Europe Vienna", "Wien/Österreich", "<b>"] {

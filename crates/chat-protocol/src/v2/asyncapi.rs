@@ -50,7 +50,7 @@ const REPLIES: [(&str, &str); 27] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 20] = [
+const UNSOLICITED: [&str; 21] = [
     "message",
     "edited",
     "deleted",
@@ -68,6 +68,7 @@ const UNSOLICITED: [&str; 20] = [
     "read",
     "inbox",
     "notice",
+    "announcement",
     "left",
     "error",
     "bye",

@@ -349,8 +349,9 @@ commands! {
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     pub struct Moderate {
-        /// The room, which the session has joined.
-        pub room: RoomName,
+        /// The room, which the session has joined. Absent: the whole server, for its moderators.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub room: Option<RoomName>,
         /// What is done.
         pub action: Moderation,
         /// The id of the user. Either this or `target` is needed.
@@ -382,8 +383,8 @@ commands! {
         pub for_s: Option<u64>,
     }
 
-    /// Shows the moderators of a room a message. They get a copy of it, which stays when the message
-    /// is deleted.
+    /// Shows the moderators of a room a message. They get a copy of it, which stays when the
+    /// message is deleted.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     pub struct Report {

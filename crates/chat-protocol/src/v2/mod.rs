@@ -2,6 +2,7 @@
 //!
 //! Frames are JSON objects tagged by `type`. Unknown fields are ignored on both sides.
 
+mod announcement;
 #[cfg(feature = "schema")]
 mod asyncapi;
 mod client;
@@ -18,6 +19,7 @@ mod search;
 mod server;
 mod write;
 
+pub use announcement::{Announcement, AnnouncementFrame};
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
 pub use client::{

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::announcement::{Announcement, AnnouncementFrame};
 use super::list::{Dropped, Inbox, Kept, Read, RoomList};
 use super::reactions::{ReactionCount, Reactions};
 use super::rooms::{AuditPage, DirectRoom, DirectoryPage, InviteLinkFrame, Invited, ReportsPage};
@@ -86,8 +87,10 @@ pub enum ServerFrame {
     Inbox(Inbox),
     /// The answer to `renew`.
     Renewed(Renewed),
-    /// An announcement of the operator.
+    /// A notice of the operator.
     Notice(Notice),
+    /// The operator has made an announcement, or has withdrawn it.
+    Announcement(AnnouncementFrame),
     /// A command was not carried out.
     Error(Error),
     /// The server is about to close the connection.
@@ -126,6 +129,9 @@ pub struct Welcome {
     pub limits: WelcomeLimits,
     /// A client that has received nothing for this long should send `ping`; milliseconds.
     pub heartbeat_ms: u64,
+    /// The announcement of the operator, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<Announcement>,
 }
 
 /// The user as whom a session acts.
@@ -615,7 +621,7 @@ pub struct Renewed {
     pub expires_at: Option<Timestamp>,
 }
 
-/// An announcement of the operator.
+/// A notice of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {

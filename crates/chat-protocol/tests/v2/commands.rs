@@ -67,7 +67,7 @@ fn commands_with_all_fields_are_written() {
         Command::SetRole(SetRole { room: room(), user: user("bob"), role: Some(RoomRole::Moderator) }),
         Command::Roles(Roles { room: room(), after: Some(user("bob")), limit: Some(20) }),
         Command::Moderate(Moderate {
-            room: room(),
+            room: Some(room()),
             action: Moderation::Ban,
             user: Some(user("bob")),
             target: Some(7),
@@ -151,7 +151,7 @@ fn commands_with_only_required_fields_are_written() {
         Command::SetRole(SetRole { room: room(), user: user("bob"), role: None }),
         Command::Roles(Roles { room: room(), after: None, limit: None }),
         Command::Moderate(Moderate {
-            room: room(),
+            room: Some(room()),
             action: Moderation::Unmute,
             user: None,
             target: None,

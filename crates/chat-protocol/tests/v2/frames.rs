@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, Deleted, DeletedBy, Done, Edited, Error, ErrorCode, HistoryPage, Joined, Left,
-    LeftReason, MembersPage, MessageFrame, Notice, NoticeLevel, Presence, ReactionChange, Reactions,
-    RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, SyncFrame, Typing, User, Warned, Welcome,
-    WelcomeLimits, You,
+    self, Ack, Announcement, AnnouncementFrame, Bye, Deleted, DeletedBy, Done, Edited, Error, ErrorCode,
+    HistoryPage, Joined, Left, LeftReason, MembersPage, MessageFrame, Notice, NoticeLevel, Presence,
+    ReactionChange, Reactions, RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, SyncFrame, Typing,
+    User, Warned, Welcome, WelcomeLimits, You,
 };
 use chat_protocol::{
-    CloseCode, Identity, MayJoin, MayPost, Role, RoomRole, RoomSettings, Standing, UserKind,
+    AnnouncementId, CloseCode, Identity, MayJoin, MayPost, Role, RoomRole, RoomSettings, Standing, UserKind,
 };
 
 use crate::{
@@ -37,6 +37,27 @@ fn smallest_limits() -> WelcomeLimits {
     }
 }
 
+fn announcement() -> Announcement {
+    Announcement {
+        id: AnnouncementId::from_random(0xa1),
+        level: NoticeLevel::Warning,
+        body: "*down* at six".into(),
+        html: Some("<em>down</em> at six".into()),
+    }
+}
+
+#[test]
+fn an_announcement_is_read_back_and_a_withdrawal_has_none() {
+    let frame = AnnouncementFrame::from(announcement());
+    assert_eq!(frame.announcement(), Some(announcement()));
+    let withdrawal = AnnouncementFrame::withdrawal(announcement().id);
+    assert_eq!(withdrawal.announcement(), None);
+    // a later version may say more about it
+    let read: AnnouncementFrame =
+        serde_json::from_str(r#"{"id":"a","level":"of_tomorrow","body":"tea","until":1}"#).unwrap();
+    assert_eq!(read.announcement().unwrap().level, NoticeLevel::Unknown);
+}
+
 #[test]
 fn server_frames_with_all_fields_are_written() {
     let frames = [
@@ -59,6 +80,7 @@ fn server_frames_with_all_fields_are_written() {
                 edit_window_s: 900,
             },
             heartbeat_ms: 25_000,
+            announcement: Some(announcement()),
         }),
         ServerFrame::Joined(Joined {
             reference: reference(),
@@ -182,6 +204,7 @@ fn server_frames_with_all_fields_are_written() {
             level: NoticeLevel::Warning,
             body: "tea at four".into(),
         }),
+        ServerFrame::Announcement(announcement().into()),
         ServerFrame::Error(Error {
             reference: reference(),
             code: ErrorCode::RateLimited,
@@ -199,7 +222,7 @@ fn server_frames_with_all_fields_are_written() {
     ];
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
-    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000}
+    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000,"announcement":{"id":"00000000000000a1","level":"warning","body":"*down* at six","html":"<em>down</em> at six"}}
     {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"visibility":"unlisted","join":"everyone","post":"moderators","slow_mode_s":0,"mention_room":"moderators","role":"owner"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z"}
@@ -218,6 +241,7 @@ fn server_frames_with_all_fields_are_written() {
     {"type":"history","ref":"r1","room":"lobby","epoch":"000000000000e70c","first":7,"last":8,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"more":true}
     {"type":"members","ref":"r1","room":"lobby","members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"more":true}
     {"type":"notice","room":"lobby","level":"warning","body":"tea at four"}
+    {"type":"announcement","id":"00000000000000a1","level":"warning","body":"*down* at six","html":"<em>down</em> at six"}
     {"type":"error","ref":"r1","code":"rate_limited","message":"too fast","retry_after_ms":500}
     {"type":"bye","code":1001,"reason":"the server is shutting down","reconnect":true,"after_ms":3000}
     {"type":"pong","ref":"r1"}
@@ -242,6 +266,7 @@ fn server_frames_with_only_required_fields_are_written() {
             server: "chatd 0.1.0".into(),
             limits: smallest_limits(),
             heartbeat_ms: 25_000,
+            announcement: None,
         }),
         ServerFrame::Joined(Joined {
             reference: None,
@@ -319,6 +344,8 @@ fn server_frames_with_only_required_fields_are_written() {
             more: false,
         }),
         ServerFrame::Notice(Notice { room: None, level: NoticeLevel::Info, body: "".into() }),
+        ServerFrame::Announcement(Announcement { html: None, ..announcement() }.into()),
+        ServerFrame::Announcement(AnnouncementFrame::withdrawal(announcement().id)),
         ServerFrame::Error(Error {
             reference: None,
             code: ErrorCode::Internal,
@@ -347,6 +374,8 @@ fn server_frames_with_only_required_fields_are_written() {
     {"type":"history","room":"lobby","epoch":"000000000000e70c","first":7,"last":7,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}],"more":false}
     {"type":"members","room":"lobby","members":[],"member_count":0,"more":false}
     {"type":"notice","level":"info","body":""}
+    {"type":"announcement","id":"00000000000000a1","level":"warning","body":"*down* at six"}
+    {"type":"announcement","id":"00000000000000a1","withdrawn":true}
     {"type":"error","code":"internal","message":"a fault of the server"}
     {"type":"bye","code":4409,"reason":"another session replaces this one","reconnect":false}
     {"type":"pong"}
@@ -363,7 +392,7 @@ fn reasons_and_error_codes_have_names() {
         LeftReason::NotAllowed,
     ];
     insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","banned","room_closed","not_allowed"]"#);
-    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","muted","slow_mode","store_unavailable","internal"]"#);
+    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","muted","slow_mode","filtered","store_unavailable","internal"]"#);
 }
 
 #[test]
@@ -386,6 +415,7 @@ fn debug_omits_the_guest_token_of_a_welcome() {
         server: "chatd 0.1.0".into(),
         limits: smallest_limits(),
         heartbeat_ms: 25_000,
+        announcement: None,
     };
     assert!(!format!("{welcome:?}").contains(&guest_token().to_text()));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use chat_access::{AccessStore, MemoryAccess};
+use chat_access::{AccessStore, MemoryAccess, Scope};
 use chat_history::{HistoryStore, MemoryHistory, Retention};
 use chat_log::Occasional;
 use chat_presence::{PresenceStore, StoreError};
@@ -18,6 +18,7 @@ use crate::registry::MessageObserver;
 use crate::registry::Registry;
 use crate::registry::usage::Usage;
 use crate::room::RoomContext;
+use crate::room::policy::ServerRules;
 use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
@@ -117,12 +118,13 @@ impl EngineBuilder {
     /// Must be called within a Tokio runtime with time enabled. The tasks of the engine run there.
     ///
     /// # Errors
-    /// [`StoreError`] if the presence store fails.
+    /// [`StoreError`] if the presence store fails, or the one of roles and bans.
     pub async fn start(self) -> Result<Engine, StoreError> {
         let stale = self.store.clear().await?;
         if stale > 0 {
             tracing::info!(rows = stale, "removed the presence rows that the last run left behind");
         }
+        let server_rules = self.access.rules(Scope::Server).await.map_err(StoreError::other)?;
         let runtime = Handle::current();
         let presence_cleanup = Arc::new(PresenceCleanup::default());
         let cleanup_task = runtime.spawn(Arc::clone(&presence_cleanup).run(Arc::clone(&self.store)));
@@ -132,6 +134,7 @@ impl EngineBuilder {
             runtime: runtime.clone(),
             history: Arc::clone(&self.history),
             access: self.access,
+            server_rules: ServerRules::new(server_rules),
             tails: Arc::default(),
             presence_cleanup,
             retention: Arc::clone(&rules),

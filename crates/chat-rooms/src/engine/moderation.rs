@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chat_access::{
-    AccessError, AccessErrorKind, AccessStore, ActError, ActKind, AuditRecord, NewAct, Rank, Refused, Scope,
+    AccessError, AccessErrorKind, AccessStore, ActError, ActKind, Actor, AuditRecord, NewAct, Rank, Refused,
+    Scope, Until, banned,
 };
 use chat_history::{AppendError, Durability, HistoryError, Page, Retention};
-use chat_protocol::{LeftReason, Message, Moderation, RoomName, UserId, Username, Visibility};
+use chat_protocol::{LeftReason, Message, Moderation, RoomName, Timestamp, UserId, Username, Visibility};
 use tokio::sync::oneshot;
 
 use crate::Engine;
@@ -23,6 +24,10 @@ impl Engine {
     /// Carries out an act in a room: a role, a ban, a mute, a kick or a warning. The room need not
     /// have members. Returns the record of the audit log, or `None` if nothing changes.
     ///
+    /// A ban, a mute, a kick or a warning may also concern the whole server. Whoever is banned is
+    /// removed from all rooms, and joins none; the program asks [`server_ban`](Self::server_ban) to
+    /// keep it out altogether.
+    ///
     /// The store checks whether the doer may do it, in the transaction that stores the act. When
     /// the future resolves, the act is in effect: whoever is banned or kicked is removed from the
     /// room, and no message of a muted user is stored after it. The sessions of the user whose role
@@ -34,8 +39,7 @@ impl Engine {
     /// Cancel-safe: an act that has begun is completed also if the future is dropped.
     ///
     /// # Errors
-    /// [`ActError`] if the doer may not do it, if the act is not in a room or in a direct one, or if
-    /// a store fails.
+    /// [`ActError`] if the doer may not do it, if the room is a direct one, or if a store fails.
     /// After a failure the act may be stored and not in effect; it is safe to do it again.
     ///
     /// ```
@@ -57,7 +61,7 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
-        let Scope::Room(room) = act.scope.clone() else { return Err(Refused::NeedsRoom.into()) };
+        let Scope::Room(room) = act.scope.clone() else { return self.act_on_server(act).await };
         if room.is_address() {
             let policy = self.policy(&room).await.map_err(|error| unavailable(error.into()))?;
             if policy.settings().visibility == Visibility::Direct {
@@ -69,6 +73,21 @@ impl Engine {
         self.shared.context.runtime.spawn(async move {
             // if nobody waits any more, the act is done all the same
             let _ = reply.send(carry_out(&shared, &room, act).await);
+        });
+        outcome.await.unwrap_or_else(|error| Err(AccessError::new(AccessErrorKind::Closed, error).into()))
+    }
+
+    /// Whether a user is banned from the whole server now: until when, or `None` if it is not.
+    pub fn server_ban(&self, actor: &Actor) -> Option<Until> {
+        banned(&self.shared.context.server_rules.get(), actor, Timestamp::now())
+    }
+
+    async fn act_on_server(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
+        let (reply, outcome) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.shared.context.runtime.spawn(async move {
+            // if nobody waits any more, the act is done all the same
+            let _ = reply.send(carry_out_on_server(&shared, act).await);
         });
         outcome.await.unwrap_or_else(|error| Err(AccessError::new(AccessErrorKind::Closed, error).into()))
     }
@@ -159,6 +178,38 @@ async fn carry_out(
     }
     if record.is_some() {
         shared.context.meters.acts.increment(1);
+    }
+    Ok(record)
+}
+
+/// Carries out an act that concerns a user in all rooms.
+async fn carry_out_on_server(shared: &Arc<Registry>, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
+    let context = &shared.context;
+    let (kind, user, username) = (act.kind, act.target.id.clone(), act.target.username.clone());
+    // the semaphore is never closed
+    let closed = |error| AccessError::new(AccessErrorKind::Closed, error);
+    let _turn = context.server_rules.turn.acquire().await.map_err(closed)?;
+    let record = context.access.act(act).await?;
+    match kind {
+        ActKind::Moderate(Moderation::Kick, _) => {
+            for room in shared.all_rooms() {
+                room.remove_user(&username, &user, LeftReason::Kicked);
+            }
+        }
+        ActKind::Moderate(Moderation::Warn, _) => {}
+        _ => {
+            // before the rooms are looked for: one that is loaded meanwhile takes the new ones
+            context.server_rules.set(context.access.rules(Scope::Server).await?);
+            for room in shared.all_rooms() {
+                if room.take_server_rules(&user, &username) {
+                    let of = (user.clone(), username.clone());
+                    PendingAct::take_effect(shared, &room.name, of).await.map_err(unavailable)?;
+                }
+            }
+        }
+    }
+    if record.is_some() {
+        context.meters.acts.increment(1);
     }
     Ok(record)
 }

@@ -27,8 +27,8 @@ impl Engine {
         self.shared.context.read_policy(room).await
     }
 
-    /// Returns the policy of a room as it is in effect now. It is read from the stores only if nobody
-    /// is in the room.
+    /// Returns the policy of a room as it is in effect now. It is read from the stores only if
+    /// nobody is in the room.
     ///
     /// # Errors
     /// [`HistoryError`] if a store fails.

@@ -57,14 +57,15 @@ impl Admission {
     /// [`JoinError::NameTaken`] if the user had left the room since it was admitted, and its record
     /// cannot be written again. The name is free again.
     pub async fn join(mut self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
-        let Subscribe { sink, presence, since, history, limits, members, former_ids, reference } = subscribe;
+        let Subscribe { sink, presence, since, history, limits, members, former_ids, network, reference } =
+            subscribe;
         let store = &self.name.shared().context.history;
         let context = ReplyContext { epoch: store.epoch(), reference, members };
         if presence == PresenceStyle::Changes {
             self.name.room().refresh_oldest().await?;
         }
         let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
-        let actor = Actor::new(self.name.user(), &former_ids);
+        let actor = Actor::new(self.name.user(), &former_ids).at(network);
         let ids = [self.name.user().id().clone()].into_iter().chain(former_ids).collect();
         let mut catch_up = CatchUp::new(since, history, limits).for_user(ids);
         loop {

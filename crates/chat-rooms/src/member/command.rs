@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_access::Denied;
 use chat_history::{MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction};
 use chat_protocol::{Member, MessageId, Reference, RoomName, UserId};
 
@@ -17,6 +18,11 @@ pub(super) trait Command {
     /// The size of its text in bytes.
     fn size(&self) -> usize;
 
+    /// Why the program does not let the user do this.
+    fn denied(&self) -> Option<Denied> {
+        None
+    }
+
     /// The event to store for a member, and what the reply carries.
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey);
 }
@@ -29,13 +35,14 @@ pub(super) struct NewText {
     idempotent: bool,
     reference: Option<Reference>,
     context: Option<Box<MessageContext>>,
+    denied: Option<Denied>,
 }
 
 impl From<Outgoing> for NewText {
-    fn from(Outgoing { body, id, reference, context }: Outgoing) -> Self {
+    fn from(Outgoing { body, id, reference, context, denied }: Outgoing) -> Self {
         let idempotent = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
-        Self { body, id, idempotent, reference, context }
+        Self { body, id, idempotent, reference, context, denied }
     }
 }
 
@@ -46,8 +53,12 @@ impl Command for NewText {
         self.body.len()
     }
 
+    fn denied(&self) -> Option<Denied> {
+        self.denied
+    }
+
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
-        let Self { body, id, idempotent, reference, context } = self;
+        let Self { body, id, idempotent, reference, context, .. } = self;
         let (user, from) = (member.user.clone(), member.username.clone());
         let message = NewMessage::new(room.clone(), user, from, body, id.clone())
             .context(context)
@@ -64,8 +75,12 @@ impl Command for Edit {
         self.body.len()
     }
 
+    fn denied(&self) -> Option<Denied> {
+        self.denied
+    }
+
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
-        let Self { target, body, mentions, id, reference, former_ids, window } = self;
+        let Self { target, body, mentions, id, reference, former_ids, window, .. } = self;
         let authors = authors(member, former_ids);
         let mut edit = NewEdit::new(room.clone(), target, authors, member.username.clone(), body);
         edit.mentions = mentions;

@@ -12,6 +12,7 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
+use chat_access::Denied;
 use chat_history::{Appended, Durability, HistoryError, HistoryErrorKind, Messages};
 use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, Reference, UserId, fold};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -190,7 +191,7 @@ impl Membership {
         let bytes = u32::try_from(size + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (sender, budget) = self.accepted(size, bytes, C::SENT).await?;
+        let (sender, budget) = self.accepted(size, bytes, (C::SENT, command.denied())).await?;
         let guard = self.window.take(sender.charge, budget);
         let (event, key) = command.event(&self.room.name, &self.member, &sender);
         let pending =
@@ -209,7 +210,7 @@ impl Membership {
         &self,
         body: usize,
         bytes: u32,
-        sent: Sent,
+        (sent, denied): (Sent, Option<Denied>),
     ) -> Result<(Sender, OwnedSemaphorePermit), SendError> {
         // the turn to wait for the room, once it had no capacity
         let mut turn = None;
@@ -225,7 +226,7 @@ impl Membership {
             // created before the room is checked, so that no capacity is missed in between
             let capacity = self.room.capacity();
             if turn.is_some() || self.room.is_uncontended() {
-                match self.room.accept(self.session, body, sent) {
+                match self.room.accept(self.session, body, (sent, denied)) {
                     Acceptance::InFlight(sender) => return Ok((sender, budget)),
                     Acceptance::NotAMember => return Err(SendError::NotAMember),
                     Acceptance::Congested => {}

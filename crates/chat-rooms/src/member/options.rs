@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::{Denied, Network};
 use chat_history::{MAX_PAGE_BYTES, Mentions, MessageContext, Page};
 use chat_protocol::{Emoji, MessageId, Reference, Since, Timestamp, UserId};
 
@@ -30,6 +31,8 @@ pub struct Subscribe {
     pub members: usize,
     /// Ids that the user had before: reactions of these are the user's own, too.
     pub former_ids: Vec<UserId>,
+    /// Where a guest connects from, if that is known: others from there may be banned.
+    pub network: Option<Network>,
     /// The reference that the snapshot carries.
     pub reference: Option<Reference>,
 }
@@ -49,6 +52,7 @@ impl Subscribe {
             limits: CatchUpLimits::default(),
             members: 100,
             former_ids: Vec::new(),
+            network: None,
             reference: None,
         }
     }
@@ -92,6 +96,12 @@ impl Subscribe {
     #[must_use]
     pub fn former_ids(self, ids: Vec<UserId>) -> Self {
         Self { former_ids: ids, ..self }
+    }
+
+    /// Sets where a guest connects from.
+    #[must_use]
+    pub fn network(self, network: Option<Network>) -> Self {
+        Self { network, ..self }
     }
 
     /// Sets the reference that the snapshot carries.
@@ -187,11 +197,14 @@ pub struct Outgoing {
     /// What the message replies to, and whom it addresses. The engine does not look for names in
     /// the text: see [`Membership::find`](crate::Membership::find).
     pub context: Option<Box<MessageContext>>,
+    /// Why the program does not let the user send this, for example because of a word in it. The
+    /// room refuses it then, unless it is stored already under the same id.
+    pub denied: Option<Denied>,
 }
 
 impl<T: Into<Arc<str>>> From<T> for Outgoing {
     fn from(body: T) -> Self {
-        Self { body: body.into(), id: None, reference: None, context: None }
+        Self { body: body.into(), id: None, reference: None, context: None, denied: None }
     }
 }
 
@@ -213,13 +226,15 @@ pub struct Edit {
     pub former_ids: Vec<UserId>,
     /// The maximum age of a message that is edited. `None`: any age.
     pub window: Option<Duration>,
+    /// Why the program does not let the user write this: see [`Outgoing::denied`].
+    pub denied: Option<Denied>,
 }
 
 impl Edit {
     /// Replaces the text of the message `target` by `body`.
     pub fn new(target: u64, body: impl Into<Arc<str>>) -> Self {
         let (body, mentions, former_ids) = (body.into(), Mentions::default(), Vec::new());
-        Self { target, body, mentions, id: None, reference: None, former_ids, window: None }
+        Self { target, body, mentions, id: None, reference: None, former_ids, window: None, denied: None }
     }
 }
 

@@ -45,6 +45,7 @@ impl Room {
         tracing::info!(room = %self.name, first = range.first_seq, last = range.seq,
             recovered = range.outcome.is_some(), "delivering events that no append has returned");
         self.change(|core, effects| {
+            let policy = policy.map(|policy| policy.server_rules(self.context.server_rules.get()));
             if policy.is_some_and(|policy| core.policy.replace(policy)) {
                 effects.push(Effect::CheckMembers);
             }

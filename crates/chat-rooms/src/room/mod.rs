@@ -43,6 +43,7 @@ use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::Core;
 use crate::room::pages::Oldest;
+use crate::room::policy::ServerRules;
 use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
 use crate::room::settle::SettleQueue;
@@ -75,6 +76,8 @@ pub(crate) struct RoomContext {
     pub(crate) history: Arc<dyn HistoryStore>,
     /// Who has a role, and who is banned or muted.
     pub(crate) access: Arc<dyn AccessStore>,
+    /// Who is banned or muted on the whole server.
+    pub(crate) server_rules: ServerRules,
     /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
     /// Removes the records of members that have left.
@@ -178,7 +181,8 @@ impl Room {
             let extent = history.extent(self.name.clone(), retention).await?;
             let policy = self.read_policy().await?;
             let mut core = self.lock();
-            core.policy.set(policy);
+            // as they are now, under the lock: a change goes to the rooms that are loaded
+            core.policy.set(policy.server_rules(self.context.server_rules.get()));
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
             core.oldest = Some(Oldest::now(extent.oldest, retention));
             Ok(())

@@ -9,6 +9,8 @@ use std::time::Duration;
 use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, Scope};
 use chat_history::HistoryError;
 use chat_protocol::{Event, RoomName, Timestamp, UserId, Username};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::room::core::Core;
@@ -39,12 +41,35 @@ impl RoomContext {
         let settings = self.history.settings(room.clone()).await?;
         // after the version: each act is stored before the version is raised for it
         let rules = self.read_rules(room).await?;
-        Ok(RoomPolicy::new(settings.version, settings.settings).room(room).rules(rules))
+        let policy = RoomPolicy::new(settings.version, settings.settings).room(room).rules(rules);
+        Ok(policy.server_rules(self.server_rules.get()))
     }
 
     async fn read_rules(&self, room: &RoomName) -> Result<Arc<Rules>, HistoryError> {
         let rules = self.access.rules(Scope::Room(room.clone())).await;
         rules.map(Arc::new).map_err(HistoryError::other)
+    }
+}
+
+/// Who is banned or muted on the whole server.
+#[derive(Debug)]
+pub(crate) struct ServerRules {
+    rules: Mutex<Arc<Rules>>,
+    /// One permit: for the act that changes them.
+    pub(crate) turn: Semaphore,
+}
+
+impl ServerRules {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self { rules: Mutex::new(Arc::new(rules)), turn: Semaphore::new(1) }
+    }
+
+    pub(crate) fn get(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.lock())
+    }
+
+    pub(crate) fn set(&self, rules: Rules) {
+        *self.rules.lock() = Arc::new(rules);
     }
 }
 
@@ -67,6 +92,15 @@ impl Room {
         self.lock().policy.policy().clone()
     }
 
+    /// The rules of the server have changed. Returns whether the room has to check again what was
+    /// checked before: if messages are in flight, or the user whom the change concerns is there.
+    pub(crate) fn take_server_rules(&self, user: &UserId, username: &Username) -> bool {
+        let is_there = self.has_user(username, user);
+        let mut core = self.lock();
+        core.policy.set_server_rules(self.context.server_rules.get());
+        is_there || core.policy.has_in_flight()
+    }
+
     /// The user of a session, for the policy; `None` if the session has left.
     pub(crate) fn actor(&self, session: SubscriptionId) -> Option<Actor> {
         Some(self.lock().subscribers.get(&session)?.recipient.actor.clone())
@@ -86,6 +120,7 @@ impl Room {
     pub(crate) fn apply_rules(&self, core: &mut Core, effects: &mut Effects, version: u64, new: NewRules) {
         let NewRules { rules, user, username } = new;
         let policy = core.policy.policy().ruled(version, rules);
+        let policy = policy.server_rules(self.context.server_rules.get());
         if !core.policy.replace(policy) {
             return;
         }
@@ -109,7 +144,11 @@ impl Room {
         loop {
             match self.read_policy().await {
                 Ok(policy) => {
-                    let is_newer = self.lock().policy.replace(policy);
+                    let is_newer = {
+                        let mut core = self.lock();
+                        let policy = policy.server_rules(self.context.server_rules.get());
+                        core.policy.replace(policy)
+                    };
                     if is_newer {
                         self.remove_denied_later();
                     } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chat_access::Actor;
+use chat_access::Denied;
 use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredReaction};
 use chat_protocol::{
     Ack, Deletion, Edit, ErrorCode, Event, EventRange, Member, Message, MessageId, Outcome, Reference,
@@ -108,7 +109,13 @@ pub(crate) struct RequestKey {
 
 impl Room {
     /// Accepts a message of `bytes` bytes from a session, if possible.
-    pub(crate) fn accept(&self, session: SubscriptionId, bytes: usize, sent: Sent) -> Acceptance {
+    /// `denied` says why the program does not let the user send it.
+    pub(crate) fn accept(
+        &self,
+        session: SubscriptionId,
+        bytes: usize,
+        (sent, denied): (Sent, Option<Denied>),
+    ) -> Acceptance {
         self.change(|core, _| {
             // a leaving session has no subscriber any more, or has sent its last message
             let is_leaving =
@@ -121,7 +128,8 @@ impl Room {
             if core.pending >= self.context().limits.queued_bytes || !core.policy.is_open() {
                 return Acceptance::Congested;
             }
-            let checked = core.policy.accept(&subscriber.recipient.actor, sent, Timestamp::now());
+            let actor = &subscriber.recipient.actor;
+            let checked = core.policy.accept(actor, (sent, denied), Timestamp::now());
             let charge = core.overhead + bytes;
             core.in_flight.entry(session).or_default().count += 1;
             core.pending += charge;

@@ -10,8 +10,8 @@ use chat_protocol::Username;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::admission::addresses::Network;
 use crate::admission::rate_limit::{RateLimiter, Spacing};
+use chat_access::Network;
 
 /// Attempts to sign in to one account from one address: ten, then one every half minute.
 const PER_ACCOUNT: Spacing = Spacing::new(Duration::from_secs(30), 10);
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn network(last: u8) -> Option<Network> {
-        Some(Network::of([192, 0, 2, last].into()))
+        Some(Network::from(std::net::IpAddr::from([192, 0, 2, last])))
     }
 
     fn user(name: &str) -> Username {
@@ -162,7 +162,7 @@ mod tests {
         assert!(attempts.register(network(2), start).is_ok());
         for number in 0..10 * MIN_SWEEP as u64 {
             let now = start + Duration::from_secs(number * 60);
-            let from = Some(Network::V6(number));
+            let from = Some(Network::from(std::net::IpAddr::from((u128::from(number) << 64).to_be_bytes())));
             attempts.begin(from, Some(&user("ana")), now).unwrap();
             assert!(attempts.table.lock().limiters.len() <= MIN_SWEEP);
         }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use chat_access::Network;
 use chat_log::Passed;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -66,14 +67,6 @@ struct Usage {
     handshakes: RateLimiter,
 }
 
-/// What counts as one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Network {
-    V4(Ipv4Addr),
-    /// The first 64 bits.
-    V6(u64),
-}
-
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress {
@@ -84,7 +77,7 @@ pub(crate) struct ClientAddress {
 impl ClientAddress {
     /// What its attempts are counted for. `None` if the address is not limited.
     pub(crate) fn network(self) -> Option<Network> {
-        self.is_limited.then(|| Network::of(self.address))
+        self.is_limited.then(|| Network::from(self.address))
     }
 }
 
@@ -125,7 +118,7 @@ impl Addresses {
     /// Counts a connection.
     pub(crate) fn count_connection(&self, address: IpAddr) -> Arrival {
         let limit = self.0.limits.load().connections;
-        let network = Network::of(address);
+        let network = Network::from(address);
         if limit == 0 || self.is_exempt(address) {
             return Arrival::Allowed(AddressPermit { counted: None });
         }
@@ -157,7 +150,7 @@ impl Addresses {
             return true;
         }
         let mut table = self.0.table.lock();
-        let usage = table.usage(Network::of(address), now);
+        let usage = table.usage(Network::from(address), now);
         if usage.handshakes.limited_until(now, rate).is_none() {
             usage.handshakes.record(1, now, rate);
             return true;
@@ -209,16 +202,6 @@ impl UsageTable {
 impl Usage {
     fn is_idle(&self, now: Instant) -> bool {
         self.connections == 0 && self.handshakes.is_idle(now)
-    }
-}
-
-impl Network {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            // the upper half
-            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
-        }
     }
 }
 
@@ -287,7 +270,7 @@ mod tests {
         // one handshake per address, one second apart
         for i in 0..u32::try_from(MIN_SWEEP * 10).unwrap() {
             let now = start + Duration::from_secs(i.into());
-            assert!(addresses.allow_handshake(Ipv4Addr::from_bits(i).into(), now));
+            assert!(addresses.allow_handshake(std::net::Ipv4Addr::from_bits(i).into(), now));
             assert!(addresses.0.table.lock().by_address.len() <= MIN_SWEEP);
         }
     }

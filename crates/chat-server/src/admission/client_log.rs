@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
+use chat_access::Network;
 use chat_log::{Passed, PerKey};
-
-use crate::admission::addresses::Network;
 
 /// Kind of such a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ pub(crate) struct ClientLog {
 impl ClientLog {
     /// Whether a line about this address may be written now.
     pub(crate) fn pass_for(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
-        self.kinds[kind as usize].pass(Some(Network::of(address)))
+        self.kinds[kind as usize].pass(Some(Network::from(address)))
     }
 
     /// Whether a line that no address causes, such as one about a store, may be written now.

@@ -26,7 +26,9 @@ pub(super) async fn answer(State(state): State<RouteState>, request: Request) ->
         Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
         Ok(Admitted { response, deflates, accepted, permit }) => {
             // before the response, so that a client that has received it is a member
-            let Some(joined) = connection::join_early(accepted, deflates, &state.context).await else {
+            let Some(joined) =
+                connection::join_early(accepted, deflates, permit.client, &state.context).await
+            else {
                 return Refusal::Store.response().map(axum::body::Body::from).into_response();
             };
             if let Some(upgrade) = upgrade {

@@ -6,10 +6,12 @@ mod deferred;
 mod driver;
 mod input;
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chat_access::Network;
 use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
 use chat_rooms::{Admission, FrameSink, Membership, Sink, Subscribe};
@@ -68,7 +70,7 @@ pub(crate) async fn start(
     match accepted {
         Accepted::Classic(admission, free) => {
             let sink = Arc::clone(&wire.outbox) as _;
-            if let Some(member) = join(admission, sink, deflates, context).await {
+            if let Some(member) = join(admission, sink, deflates, (permits.0.client, context)).await {
                 serve_classic(member, free, wire, permits, context);
             }
         }
@@ -77,10 +79,15 @@ pub(crate) async fn start(
 }
 
 /// Joins a classic member to its room before its socket is there. `None` if it could not join.
-pub(crate) async fn join_early(accepted: Accepted, deflates: bool, context: &Arc<Context>) -> Option<Joined> {
+pub(crate) async fn join_early(
+    accepted: Accepted,
+    deflates: bool,
+    client: IpAddr,
+    context: &Arc<Context>,
+) -> Option<Joined> {
     let Accepted::Classic(admission, free) = accepted else { return Some(Joined::V2) };
     let sink = DeferredSink::new(context.config().backlog);
-    let member = join(admission, Arc::clone(&sink) as _, deflates, context).await?;
+    let member = join(admission, Arc::clone(&sink) as _, deflates, (client, context)).await?;
     Some(Joined::Classic(member, free, sink))
 }
 
@@ -101,12 +108,14 @@ async fn join(
     admission: Admission,
     sink: Arc<dyn FrameSink>,
     deflates: bool,
-    context: &Context,
+    (client, context): (IpAddr, &Context),
 ) -> Option<Membership> {
     let encoding = context.encodings.for_connection(deflates).classic;
     let subscribe = Subscribe::new(Sink::Frames { encoding, sink }).with_lists();
+    let subscribe = subscribe.network(Network::of_client(client));
     let admission = admission.with_window(&send_window(context.config().backlog));
-    // with lists nothing is read from the store, so this resolves at once and cannot fail
+    // with lists nothing is read from the store, so this resolves at once. It fails only if the
+    // user was banned a moment ago
     let (member, _) = admission.join(subscribe).await.ok()?;
     Some(member)
 }
@@ -132,7 +141,7 @@ fn serve_classic(
         let (context, member) = (Arc::clone(context), Arc::clone(member.member()));
         context.tasks.clone().spawn(async move { context.check_classic(&member).await });
     }
-    let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry);
+    let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry, Arc::clone(context));
     context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
 }
 

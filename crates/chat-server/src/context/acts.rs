@@ -24,16 +24,22 @@ impl Context {
 
     /// Tells the sessions of the user whom an act concerns.
     async fn tell(&self, record: &AuditRecord) {
-        let (Some(target), Some(room)) = (&record.target, record.scope.room()) else { return };
-        let told = match record.kind {
-            ActKind::Moderate(Moderation::Warn, _) => {
-                let warned = self.warnings.warned(&self.sessions, &**self.engine.access(), record);
-                if let Err(error) = warned.await {
-                    // the warning is stored: at worst the user is told twice
-                    tracing::debug!(%error, "a warning could not be acknowledged");
-                }
-                return;
+        let Some(target) = &record.target else { return };
+        if let ActKind::Moderate(Moderation::Warn, _) = record.kind {
+            let warned = self.warnings.warned(&self.sessions, &**self.engine.access(), record);
+            if let Err(error) = warned.await {
+                // the warning is stored: at worst the user is told twice
+                tracing::debug!(%error, "a warning could not be acknowledged");
             }
+            return;
+        }
+        let Some(room) = record.scope.room() else {
+            if let ActKind::Moderate(Moderation::Ban, _) = record.kind {
+                self.end_banned();
+            }
+            return;
+        };
+        let told = match record.kind {
             ActKind::Invite(expires_at) => {
                 self.tell_invited(target, record.by.clone(), room, expires_at).await
             }
@@ -50,7 +56,7 @@ impl Context {
         };
         if let Err(error) = told {
             // the next list is right
-            tracing::debug!(%room, %error, "a user could not be told what was done");
+            tracing::debug!(%room, %error, "a user could not be notified of an act");
         }
     }
 
@@ -65,6 +71,11 @@ impl Context {
         let invited = Invited { room: room.clone(), title, by: by.map(|by| by.username), expires_at };
         self.sessions.send_to_user(&user.id, &ServerFrame::Invited(invited));
         Ok(())
+    }
+
+    /// Ends the sessions of all users who are banned from the server.
+    fn end_banned(&self) {
+        self.sessions.end_banned(|actor| self.engine.server_ban(actor).is_some());
     }
 
     /// An invitation has ended: it is no longer in the list of the user. A room that is in the list

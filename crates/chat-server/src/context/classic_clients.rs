@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use chat_protocol::Member;
+use chat_protocol::{Member, UserId};
 use parking_lot::Mutex;
 
 /// All connected classic clients. Clones share the same list.
@@ -42,6 +42,13 @@ impl ClassicClients {
         inner.next += 1;
         inner.clients.insert(key, (member, address));
         ClassicEntry { classics: self.clone(), key }
+    }
+
+    /// The client whose user has this id.
+    pub(crate) fn find(&self, user: &UserId) -> Option<ClassicInfo> {
+        let inner = self.0.lock();
+        let (member, address) = inner.clients.values().find(|(member, _)| member.user == *user)?;
+        Some(ClassicInfo { member: Arc::clone(member), address: *address })
     }
 
     /// All clients, oldest first.

@@ -1,6 +1,7 @@
 //! State shared by the parts of a running server.
 
 mod acts;
+pub(crate) mod announcements;
 pub(crate) mod classic_clients;
 pub(crate) mod deletion;
 pub(crate) mod directory;
@@ -12,6 +13,7 @@ pub(crate) mod names;
 pub(crate) mod observer;
 mod people;
 pub(crate) mod sessions;
+pub(crate) mod site;
 pub(crate) mod warnings;
 
 use std::fmt;
@@ -27,15 +29,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::abuse::Abuse;
 use crate::accounts::Accounts;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::Config;
+use crate::context::announcements::Announcements;
 use crate::context::classic_clients::ClassicClients;
 use crate::context::directory::Directory;
 use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
+use crate::context::site::RenderedSite;
 use crate::context::warnings::Warnings;
 use crate::encoding::Encodings;
 use crate::encoding::rendered::Rendered;
@@ -57,14 +62,20 @@ pub(crate) struct Context {
     pub(crate) accounts: Option<Accounts>,
     /// The lists of rooms of connected users.
     pub(crate) inbox: Inbox,
+    /// What users have written lately.
+    pub(crate) abuse: Abuse,
     /// The public rooms.
     pub(crate) directory: Directory,
     /// The warnings that their users have not received.
     pub(crate) warnings: Warnings,
+    /// The announcement of the operator.
+    pub(crate) announcements: Announcements,
     /// The search for messages. `None` if nothing is indexed.
     pub(crate) search: Option<Searches>,
     /// Renders messages that are not sent as events of a room.
     pub(crate) rendered: Arc<Rendered>,
+    /// What a page shows before its user is known.
+    pub(crate) site: ArcSwap<RenderedSite>,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// The current configuration; `Control::reconfigure` replaces it.

@@ -1,8 +1,8 @@
 //! Users by their ids.
 
-use chat_access::Person;
+use chat_access::{Network, Person};
 use chat_accounts::StoreError;
-use chat_protocol::UserId;
+use chat_protocol::{Role, UserId, UserKind};
 
 use crate::context::Context;
 
@@ -13,8 +13,17 @@ impl Context {
     /// # Errors
     /// [`StoreError`] if the accounts cannot be read.
     pub(crate) async fn person(&self, id: &UserId) -> Result<Option<Person>, StoreError> {
-        if let Some(user) = self.sessions.identity(id) {
-            return Ok(Some(Person::from(&*user)));
+        if let Some((user, address)) = self.sessions.connected(id) {
+            return Ok(Some(Person { network: Network::of_client(address), ..Person::from(&*user) }));
+        }
+        if let Some(client) = self.classics.find(id) {
+            return Ok(Some(Person {
+                id: id.clone(),
+                username: client.member.username.clone(),
+                kind: UserKind::Guest,
+                role: Role::User,
+                network: Network::of_client(client.address),
+            }));
         }
         let Some(accounts) = &self.accounts else { return Ok(None) };
         let store = accounts.store();

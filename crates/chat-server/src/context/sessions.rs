@@ -7,6 +7,7 @@ use std::ops::{RangeBounds, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use chat_access::{Actor, Network};
 use chat_accounts::{Token, TokenId};
 use chat_protocol::v2::ServerFrame;
 use chat_protocol::{CloseCode, Identity, RoomName, Timestamp, UserId, UserKind, Username};
@@ -22,6 +23,9 @@ use crate::encoding::frames;
 /// Resolves to the memberships of a session that is replaced, or to an error if that session ends
 /// by itself first.
 pub(crate) type Replaced = oneshot::Receiver<Memberships>;
+
+/// To how many sessions a frame is sent before other tasks run.
+const SENT_AT_ONCE: usize = 256;
 
 /// All open sessions. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -258,6 +262,13 @@ impl Sessions {
         }
     }
 
+    /// Ends the sessions of users who are banned from the server.
+    pub(crate) fn end_banned(&self, is_banned: impl Fn(&Actor) -> bool) {
+        let is_ended =
+            |entry: &Entry| is_banned(&Actor::from(&*entry.user).at(Network::of_client(entry.address)));
+        self.end_where(.., is_ended, || End::Close(CloseCode::Forbidden));
+    }
+
     /// Ends the sessions whose token was not made by this server and has expired.
     pub(crate) fn end_expired(&self, now: Timestamp) {
         let has_expired = |entry: &Entry| {
@@ -267,10 +278,10 @@ impl Sessions {
         self.end_where(.., has_expired, || End::Expired);
     }
 
-    /// The user with this id, if it has a session.
-    pub(crate) fn identity(&self, user: &UserId) -> Option<Arc<Identity>> {
+    /// The user with this id, and from where one of its sessions was opened, if it has any.
+    pub(crate) fn connected(&self, user: &UserId) -> Option<(Arc<Identity>, IpAddr)> {
         let open = self.open.lock();
-        sessions_of(&open, user).map(|(_, entry)| Arc::clone(&entry.user)).next()
+        sessions_of(&open, user).map(|(_, entry)| (Arc::clone(&entry.user), entry.address)).next()
     }
 
     /// Sends a frame to all sessions of a user, and returns how many they are.
@@ -322,6 +333,17 @@ impl Sessions {
             |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
         let open = self.open.lock();
         open.values().filter(|entry| entry.state.lock().is_welcomed).map(sink).collect()
+    }
+
+    /// Sends a frame to all sessions whose `welcome` is queued, each in its encoding. Other tasks
+    /// run in between: there may be many.
+    pub(crate) async fn send_to_all(&self, frame: impl Fn(EncodingId) -> Frames) {
+        let welcomed = |entry: &&Arc<Entry>| entry.state.lock().is_welcomed;
+        let all: Vec<_> = self.open.lock().values().filter(welcomed).cloned().collect();
+        for some in all.chunks(SENT_AT_ONCE) {
+            some.iter().for_each(|entry| entry.send(&[frame(entry.encoding)]));
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The number of sessions.

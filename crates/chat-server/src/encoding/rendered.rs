@@ -52,6 +52,11 @@ impl Rendered {
         Self { renderer: Renderer::new(images), cache }
     }
 
+    /// The sanitised HTML of a text that is not a message.
+    pub(crate) fn render(&self, body: &str) -> Arc<str> {
+        self.renderer.render(body).into()
+    }
+
     /// The sanitised HTML of a message.
     pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
         let key = (message.room.clone(), message.seq, message.changed_seq);

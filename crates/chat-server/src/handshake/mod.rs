@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chat_access::{Action, Actor, Denied, Network};
 use chat_log::{Passed, cut};
 use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{Identity, RoomName, Username};
@@ -78,13 +79,19 @@ pub(crate) async fn admit(
     let free = check_name(&username, context).await?;
     // no other connection of a classic client can be the same user
     let user = Identity::one_time_guest(rand::random(), username.clone());
+    let network = Network::of_client(permit.client);
     match context.engine.admit(&user, &room).await {
         Ok(admission) => {
+            let actor = Actor::from(&user).at(network);
+            if let Ok(Err(Denied::Banned { .. })) = context.engine.may(&actor, Action::Join, &room).await {
+                return Err(Refusal::Banned);
+            }
             let accepted = Accepted::Classic(admission, free);
             Ok(Admitted { response, deflates, accepted, permit })
         }
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
+        Err(JoinError::Denied(Denied::Banned { .. })) => Err(Refusal::Banned),
         Err(JoinError::Denied(_)) => Err(Refusal::NotAllowed),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {

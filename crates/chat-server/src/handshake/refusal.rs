@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     NoGuests,
     /// The settings of the room do not admit the user.
     NotAllowed,
+    /// The user, or everyone who connects as a guest from there, is banned.
+    Banned,
     /// Too many connections from the address, or its handshakes come too fast.
     TooManyFromThere,
     /// The room has its maximum number of members.
@@ -53,9 +55,12 @@ impl Refusal {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
             Self::Malformed | Self::NotEncrypted | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
-            Self::NameTaken | Self::NameReserved | Self::NoGuests | Self::NotAllowed | Self::Origin => {
-                (StatusCode::FORBIDDEN, &[])
-            }
+            Self::NameTaken
+            | Self::NameReserved
+            | Self::NoGuests
+            | Self::NotAllowed
+            | Self::Banned
+            | Self::Origin => (StatusCode::FORBIDDEN, &[]),
             Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
             Self::RoomFull | Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
@@ -79,7 +84,7 @@ impl Refusal {
 
 impl Refusal {
     /// All reasons.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::NotFound,
         Self::Method,
         Self::UpgradeRequired,
@@ -91,6 +96,7 @@ impl Refusal {
         Self::NameReserved,
         Self::NoGuests,
         Self::NotAllowed,
+        Self::Banned,
         Self::TooManyFromThere,
         Self::RoomFull,
         Self::Full,
@@ -112,6 +118,7 @@ impl Refusal {
             Self::NameReserved => "name_reserved",
             Self::NoGuests => "no_guests",
             Self::NotAllowed => "not_allowed",
+            Self::Banned => "banned",
             Self::TooManyFromThere => "too_many_from_there",
             Self::RoomFull => "room_full",
             Self::Full => "full",
@@ -137,6 +144,7 @@ impl Refusal {
             Self::NameReserved => "this name, or one that looks like it, belongs to an account\n",
             Self::NoGuests => "this server admits no guests\n",
             Self::NotAllowed => "this room is for users with an account\n",
+            Self::Banned => "you are banned from this room or this server\n",
             Self::TooManyFromThere => "too many connections from your address, or too many in a short time\n",
             Self::RoomFull => "the room is full\n",
             Self::Full => "the server is full: the maximum number of connections is reached\n",

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use chat_access::Denied;
 use chat_outbox::Outbox;
-use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
 use chat_protocol::v2::ErrorCode;
-use chat_rooms::{Membership, Position};
+use chat_protocol::{CloseCode, UserKind};
+use chat_rooms::{Membership, Outgoing, Position};
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use crate::abuse::Writer;
+use crate::context::Context;
 use crate::context::classic_clients::ClassicEntry;
 use crate::session::ending::CloseReason;
 use crate::session::protocol::Protocol;
@@ -25,6 +28,7 @@ pub(crate) struct Classic {
     outbox: Arc<Outbox<Tcp>>,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
+    context: Arc<Context>,
     _entry: ClassicEntry,
 }
 
@@ -32,14 +36,25 @@ enum Busy {
     /// A message to send once the room accepts it and its sender has read enough of its backlog. A
     /// client that sends without reading is no longer read from, instead of being disconnected for
     /// its own messages.
-    Sending(Arc<str>),
+    Sending(Arc<str>, Option<Denied>),
     /// An error reply to an invalid frame is being delivered.
     Replying(Position),
 }
 
 impl Classic {
-    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, entry: ClassicEntry) -> Self {
-        Self { member, outbox, busy: None, _entry: entry }
+    pub(crate) fn new(
+        member: Membership,
+        outbox: Arc<Outbox<Tcp>>,
+        entry: ClassicEntry,
+        context: Arc<Context>,
+    ) -> Self {
+        Self { member, outbox, busy: None, context, _entry: entry }
+    }
+
+    /// Why the user may not write this text.
+    fn refuse_text(&self, body: &str) -> Option<Denied> {
+        let writer = Writer { id: &self.member.member().user, kind: UserKind::Guest, since: None };
+        self.context.abuse.check(&self.context.config().abuse, writer, body, false)
     }
 
     /// Why the member is no longer in the room.
@@ -61,7 +76,10 @@ impl Classic {
 impl Protocol for Classic {
     fn on_text(&mut self, text: &str) -> Option<CloseReason> {
         match classic::read(text) {
-            Ok(Command::Say { body }) => self.busy = Some(Busy::Sending(body)),
+            Ok(Command::Say { body }) => {
+                let denied = self.refuse_text(&body);
+                self.busy = Some(Busy::Sending(body, denied));
+            }
             Ok(_) => return self.refuse("this server does not support this command"),
             Err(error) => return self.refuse(error.to_string()),
         }
@@ -77,8 +95,9 @@ impl Protocol for Classic {
         drained(&self.outbox).await;
         match &self.busy {
             None => {}
-            Some(Busy::Sending(body)) => {
-                self.member.submit(Arc::clone(body)).await.map_err(|_| self.removal_reason())?;
+            Some(Busy::Sending(body, denied)) => {
+                let message = Outgoing { denied: *denied, ..Arc::clone(body).into() };
+                self.member.submit(message).await.map_err(|_| self.removal_reason())?;
             }
             Some(Busy::Replying(position)) => self.member.delivered(*position).await,
         }
@@ -95,9 +114,9 @@ impl Protocol for Classic {
     }
 
     async fn settle(&mut self) {
-        if let Some(Busy::Sending(body)) = self.busy.take() {
+        if let Some(Busy::Sending(body, denied)) = self.busy.take() {
             // it fails only if the member has been removed, and that is reported anyway
-            let _ = self.member.submit(body).await;
+            let _ = self.member.submit(Outgoing { denied, ..body.into() }).await;
         }
         self.member.idle().await;
     }

@@ -217,9 +217,11 @@ impl Session {
 
     fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
-            Done::Identified(Ok(hello), reference) => self.identified(hello, reference),
+            Done::Identified(Ok(hello), reference) => return self.identified(hello, reference),
             Done::Identified(Err(error), reference) => return self.refuse_hello(error, reference),
-            Done::Replaced(hello, reference, memberships) => self.welcome(hello, reference, memberships),
+            Done::Replaced(hello, reference, memberships) => {
+                return self.welcome(hello, reference, memberships);
+            }
             Done::Answered(answer) => self.answer(&answer),
             Done::Recorded(member, submission) => self.busy = Some(Busy::Sending(member, submission)),
             Done::Found(answer) => {

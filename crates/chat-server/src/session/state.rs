@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Identity, UserId};
+use chat_access::Network;
+use chat_protocol::{Identity, Timestamp, UserId};
 use chat_rooms::{EncodingId, SendWindow};
 use tokio::time::Instant;
 
@@ -17,6 +18,10 @@ pub(crate) struct SessionState {
     pub(crate) user: Arc<Identity>,
     /// The ids that the user had as a guest, before it had an account.
     pub(crate) former_ids: Box<[UserId]>,
+    /// When the account was created. `None` for guests.
+    pub(crate) since: Option<Timestamp>,
+    /// Where a guest connects from.
+    pub(crate) network: Option<Network>,
     /// Encoding of the events it receives.
     pub(crate) encoding: EncodingId,
     pub(crate) rooms: Memberships,

@@ -1,6 +1,7 @@
 //! The whole server over real sockets, with a real database file.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod abuse;
 mod accounts;
 mod addresses;
 mod big_room;

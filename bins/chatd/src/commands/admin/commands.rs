@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    Audit, Done, ErasedMessages, ErasedReactions, Level, Members, Message, Messages, ModerationRequest,
-    Notice, NoticeSent, Reaction, Reactions, Reports, RoleChange, RoomClosed, Rooms, Rules, Sessions,
-    Settings, SettingsChange, Usage,
+    Announcement, Audit, CurrentAnnouncement, Done, ErasedMessages, ErasedReactions, Level, Members, Message,
+    Messages, ModerationRequest, NewAnnouncement, Notice, NoticeSent, Reaction, Reactions, Reports,
+    RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings, SettingsChange, Usage,
 };
 use chat_protocol::{Moderation, RoomRole};
 use serde_json::json;
@@ -64,8 +64,12 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<Settings>(&answer, tables::settings)
     }
 
-    pub(super) fn rules(&self, room: &str) -> Result<(), AdminError> {
-        let answer = self.client.get(&["rooms", room, "rules"], &[])?;
+    pub(super) fn rules(&self, room: Option<&str>) -> Result<(), AdminError> {
+        let path: &[&str] = match &room {
+            Some(room) => &["rooms", room, "rules"],
+            None => &["rules"],
+        };
+        let answer = self.client.get(path, &[])?;
         self.output.response::<Rules>(&answer, tables::rules)
     }
 
@@ -80,16 +84,21 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
 
     pub(super) fn moderate(
         &self,
-        room: &str,
+        room: Option<&str>,
         user: &str,
         action: Moderation,
         reason: Option<String>,
         for_s: Option<u64>,
     ) -> Result<(), AdminError> {
         let request = ModerationRequest { user: user.to_owned(), action: action.to_string(), reason, for_s };
-        let answer = self.client.post(&["rooms", room, "moderation"], &request)?;
+        let path: &[&str] = match &room {
+            Some(room) => &["rooms", room, "moderation"],
+            None => &["moderation"],
+        };
+        let answer = self.client.post(path, &request)?;
         self.output.response::<Done>(&answer, |done| {
-            done_text(done, &format!("{action}: {user:?} in the room {room:?}"))
+            let place = room.map_or("on the whole server".to_owned(), |room| format!("in the room {room:?}"));
+            done_text(done, &format!("{action}: {user:?} {place}"))
         })
     }
 
@@ -144,6 +153,23 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         };
         let answer = self.client.post(path, &Notice { body, level })?;
         self.output.response::<NoticeSent>(&answer, |sent| format!("sent to {}", plural(sent.rooms, "room")))
+    }
+
+    pub(super) fn announcement(&self) -> Result<(), AdminError> {
+        let answer = self.client.get(&["announcement"], &[])?;
+        self.output.response::<CurrentAnnouncement>(&answer, tables::announcement)
+    }
+
+    pub(super) fn announce(&self, level: Level, body: String) -> Result<(), AdminError> {
+        let answer = self.client.put(&["announcement"], &NewAnnouncement { body, level })?;
+        self.output.response::<Announcement>(&answer, |made| {
+            format!("all users see the announcement {:?} until you withdraw it", made.id)
+        })
+    }
+
+    pub(super) fn withdraw_announcement(&self) -> Result<(), AdminError> {
+        self.client.delete(&["announcement"], &[])?;
+        self.output.sentence("the announcement is withdrawn")
     }
 
     pub(super) fn members(&self, room: &str, all: bool) -> Result<(), AdminError> {

@@ -11,7 +11,7 @@ use std::io;
 
 use chat_admin::v1::SettingsChange;
 
-use crate::cli::{Admin, AdminCommand};
+use crate::cli::{Admin, AdminCommand, AnnouncementCommand};
 use client::RequestError;
 use commands::Commands;
 use confirm::NotConfirmed;
@@ -53,10 +53,13 @@ pub(super) fn run(
             let change = SettingsChange { title, topic, visibility, join, post, slow_mode_s, mention_room };
             commands.settings(&room, change)
         }
-        AdminCommand::Rules { room } => commands.rules(&room),
+        AdminCommand::Rules { room } => commands.rules(room.as_deref()),
         AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),
         AdminCommand::Moderate { room, action, user, reason, for_s } => {
-            commands.moderate(&room, &user, action, reason, for_s)
+            commands.moderate(Some(&room), &user, action, reason, for_s)
+        }
+        AdminCommand::ModerateServer { action, user, reason, for_s } => {
+            commands.moderate(None, &user, action, reason, for_s)
         }
         AdminCommand::Reports { room, limit } => commands.reports(room.as_deref(), limit),
         AdminCommand::CloseReport { room, number } => commands.close_report(&room, number),
@@ -68,5 +71,12 @@ pub(super) fn run(
         AdminCommand::Export { author } => commands.export(&author),
         AdminCommand::Erase { author, confirmation } => commands.erase(&author, &confirmation),
         AdminCommand::Notice { room, level, body } => commands.notice(room.as_deref(), level, body),
+        AdminCommand::Announcement { command: None } => commands.announcement(),
+        AdminCommand::Announcement { command: Some(AnnouncementCommand::Set { level, body }) } => {
+            commands.announce(level, body)
+        }
+        AdminCommand::Announcement { command: Some(AnnouncementCommand::Withdraw) } => {
+            commands.withdraw_announcement()
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Responses as tables.
 
-use chat_admin::v1::{Audit, Members, Named, Reports, Rooms, Rules, Sessions, Settings, UsageRow};
+use chat_admin::v1::{
+    Audit, CurrentAnnouncement, Level, Members, Named, Reports, Rooms, Rules, Sessions, Settings, UsageRow,
+};
 use comfy_table::{Table, presets};
 
 use crate::cli::plural;
@@ -82,6 +84,17 @@ pub(super) fn reports(list: &Reports) -> String {
     });
     table(&["number", "at", "room", "by", "message", "from", "text", "reason"], rows)
         .unwrap_or_else(|| "no reports".to_owned())
+}
+
+pub(super) fn announcement(response: &CurrentAnnouncement) -> String {
+    let Some(current) = &response.announcement else { return "no announcement".to_owned() };
+    let level = match current.level {
+        Level::Warning => "warning",
+        _ => "info",
+    };
+    let row = [&current.id, level, &current.made_at].map(str::to_owned).to_vec();
+    let head = table(&["id", "level", "made at"], std::iter::once(row)).unwrap_or_default();
+    format!("{head}\n\n{}", current.body)
 }
 
 pub(super) fn members(response: &Members) -> String {

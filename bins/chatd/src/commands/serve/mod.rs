@@ -16,7 +16,9 @@ use chat_search::SqliteIndex;
 use chat_server::Config;
 use chat_usage::Usage;
 
-use crate::cli::{DEFAULT_ADMIN_LISTEN, JwtOptionsError, Options, Secret, Switch, TokenError};
+use crate::cli::{
+    DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, Secret, Switch, TokenError,
+};
 use crate::config::Configuration;
 use crate::runtime::certificate::{self, CertificateError};
 use crate::runtime::descriptors;
@@ -56,6 +58,8 @@ pub(crate) enum StartError {
     #[error("the database can't be written: {0}")]
     Accounts(#[from] chat_accounts::StoreError),
     #[error(transparent)]
+    Filter(#[from] FilterFileError),
+    #[error(transparent)]
     JwtOptions(#[from] JwtOptionsError),
     #[error("the keys of the identity provider can't be read: {0}")]
     JwtKeys(#[from] chat_accounts::JwtKeyError),
@@ -94,6 +98,7 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     // Only the admin listener serves metrics. The server looks up the recorder when it is built.
     let metrics = admin.is_some().then(|| Metrics::install(log.clone())).transpose()?;
     let mut config = Config { tls: tls.clone(), ..options.config() };
+    config.abuse.filter = options.read_filter()?;
     let descriptor_limit = descriptors::raise_limit(&mut config);
 
     let Storage { database, index, server } = storage::start_server(options, chat, config).await?;

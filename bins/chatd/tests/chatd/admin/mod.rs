@@ -1,6 +1,7 @@
 //! The admin listener and `chatd admin`.
 
 mod accounts;
+mod announcement;
 mod api;
 mod data;
 mod listener;

@@ -14,7 +14,7 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     let (mut gus, joined) = v2::Session::enter(server, "lobby", "gus").await;
     assert_eq!(
         joined["info"],
-        json!({ "join": "everyone", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
+        json!({ "visibility": "unlisted", "join": "everyone", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
     );
     let mut old = Client::enter(server, "lobby", "old").await;
 
@@ -27,7 +27,7 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     let changed = gus.next("room_changed").await;
     assert_eq!(
         changed["info"],
-        json!({ "join": "accounts", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
+        json!({ "visibility": "unlisted", "join": "accounts", "post": "everyone", "slow_mode_s": 0, "mention_room": "moderators" })
     );
     assert_eq!(gus.next("left").await["reason"], "not_allowed");
     assert_eq!(old.closed().await, Some(4403));
@@ -58,7 +58,7 @@ async fn in_a_room_for_announcements_moderators_post_and_everyone_reads() {
     let shown = api(admin, "GET", "/v1/rooms/news/settings").await.json();
     assert_eq!(
         shown,
-        json!({ "join": "everyone", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
+        json!({ "visibility": "unlisted", "join": "everyone", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
     );
 
     let (mut gus, joined) = v2::Session::enter(server, "news", "gus").await;
@@ -98,7 +98,7 @@ async fn in_a_room_for_announcements_moderators_post_and_everyone_reads() {
     let answer = send_json(admin, "PATCH", "/v1/rooms/news/settings", &[&token], &change).await;
     assert_eq!(
         answer.json(),
-        json!({ "join": "accounts", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
+        json!({ "visibility": "unlisted", "join": "accounts", "post": "moderators", "slow_mode_s": 0, "mention_room": "moderators" })
     );
     let wrong = json!({ "post": "nobody" });
     let answer = send_json(admin, "PATCH", "/v1/rooms/news/settings", &[&token], &wrong).await;

@@ -469,3 +469,33 @@ fn messages_precede_a_later_leave_while_the_join_is_unanswered() {
     fixture.receives(&json!({"type": "left", "ref": written[1]["ref"], "room": "lobby", "reason": "asked"}));
     assert_eq!(answer(leaving), Ok(()));
 }
+
+#[test]
+fn the_announcement_of_a_welcome_is_reported_unless_it_was_before() {
+    let mut fixture = Fixture::connected();
+    fixture.events();
+    let announcement = |id: &str| json!({"id": id, "level": "info", "body": "b"});
+    let mut reported = |announcement: Value| {
+        let mut welcome = json!({
+            "session": "s1", "server": "test", "heartbeat_ms": 25_000,
+            "user": {"id": "g_ana", "username": "ana", "kind": "guest", "role": "user"},
+            "limits": {"message_bytes": 1_000, "messages_per_second": 0, "burst": 0, "rooms": 10, "sessions": 20},
+        });
+        if !announcement.is_null() {
+            welcome["announcement"] = announcement;
+        }
+        fixture.session.on_connected(serde_json::from_value(welcome).unwrap(), fixture.now);
+        let events = std::iter::from_fn(|| fixture.session.next_event());
+        let announcements = events.filter_map(|event| match event {
+            Event::Announcement(announcement) => Some(announcement.map(|found| found.id.to_string())),
+            _ => None,
+        });
+        announcements.collect::<Vec<_>>()
+    };
+    assert_eq!(reported(Value::Null), []);
+    assert_eq!(reported(announcement("a1")), [Some("a1".to_owned())]);
+    assert_eq!(reported(announcement("a1")), [], "after a reconnect");
+    assert_eq!(reported(announcement("a2")), [Some("a2".to_owned())]);
+    assert_eq!(reported(Value::Null), [None], "withdrawn while the client was away");
+    assert_eq!(reported(Value::Null), []);
+}

@@ -17,14 +17,12 @@ export class Admin {
     const admin = new Admin();
     admin.#port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'chatd-operator-'));
-    try {
-      const file = join(folder, 'token');
-      await writeFile(file, TOKEN, { mode: 0o600 });
-      const server = await fixture.server('--admin-listen', `127.0.0.1:${admin.#port}`, '--admin-token-file', file);
-      return { server, admin };
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    // The server reads the file again when it is started again.
+    fixture.atEnd(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'token');
+    await writeFile(file, TOKEN, { mode: 0o600 });
+    const server = await fixture.server('--admin-listen', `127.0.0.1:${admin.#port}`, '--admin-token-file', file);
+    return { server, admin };
   }
 
   kick(room, name) {
@@ -41,6 +39,14 @@ export class Admin {
 
   notice(room, body) {
     return this.#request('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
+  }
+
+  announce(body, level = 'info') {
+    return this.#request('PUT', '/v1/announcement', { body, level });
+  }
+
+  withdraw() {
+    return this.#request('DELETE', '/v1/announcement');
   }
 
   /** Deletes all messages of the user with this id. */

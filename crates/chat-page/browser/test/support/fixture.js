@@ -52,6 +52,11 @@ export class Fixture {
     return server;
   }
 
+  /** Cleans something up after the test. What was added last comes first. */
+  atEnd(cleanup) {
+    this.#cleanups.push(cleanup);
+  }
+
   async proxy(server) {
     const proxy = await TcpProxy.to(server);
     this.#cleanups.push(() => proxy.close());

@@ -14,6 +14,8 @@ export class User {
   /** The address of every request that the page made. */
   requests = [];
   dialogs = [];
+  /** Other servers to which the page may send requests. */
+  foreign = new Set();
   #problems = [];
   #outages = 0;
 
@@ -46,6 +48,8 @@ export class User {
     });
     this.expectsOutage = false;
     this.expectsRefusals = false;
+    /** What problems match that are part of the test. */
+    this.expectedProblem = null;
   }
 
   // Actions.
@@ -185,9 +189,11 @@ export class User {
   // Final checks.
 
   check() {
-    assert.deepEqual(this.#problems, [], 'errors in the page');
+    const problems = this.#problems.filter((problem) => !this.expectedProblem?.test(problem));
+    assert.deepEqual(problems, [], 'errors in the page');
     if (!this.expectsOutage) assert.equal(this.#outages, 0, 'connections of the page failed');
-    const foreign = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
+    const hosts = new Set([new URL(this.address).host, ...this.foreign]);
+    const foreign = this.requests.filter((url) => !/^(data|blob):/.test(url) && !hosts.has(new URL(url).host));
     assert.deepEqual(foreign, [], 'requests to other servers');
   }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_access::{Action, Actor, Denied, RoomPolicy, check};
+use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, check};
 use chat_history::Permission;
 use chat_protocol::{RoomSettings, Standing, Timestamp, UserId};
 
@@ -92,6 +92,16 @@ impl CurrentPolicy {
         is_newer
     }
 
+    /// Who is banned or muted on the whole server has changed, which raises no version.
+    pub(crate) fn set_server_rules(&mut self, rules: Arc<Rules>) {
+        self.policy = self.policy.clone().server_rules(rules);
+    }
+
+    /// Whether messages are in flight.
+    pub(crate) fn has_in_flight(&self) -> bool {
+        self.in_flight > 0
+    }
+
     /// What a user is in the room, and whether it may post.
     pub(crate) fn standing(&self, actor: &Actor, now: Timestamp) -> Standing {
         self.policy.standing(actor, now)
@@ -108,9 +118,15 @@ impl CurrentPolicy {
     }
 
     /// Checks something that is accepted now.
-    pub(crate) fn accept(&mut self, actor: &Actor, sent: Sent, now: Timestamp) -> Checked {
+    pub(crate) fn accept(
+        &mut self,
+        actor: &Actor,
+        (sent, denied): (Sent, Option<Denied>),
+        now: Timestamp,
+    ) -> Checked {
         self.in_flight += 1;
         let mut checked = self.check_post(actor, now);
+        checked.denied = checked.denied.or(denied);
         if sent == Sent::Message && checked.denied.is_none() {
             checked.denied = self.slow_down(actor, now);
         }
@@ -124,10 +140,14 @@ impl CurrentPolicy {
         Checked { version: self.policy.version(), denied, moderates }
     }
 
-    /// Checks a message again, against the newest version. One that came too early stays so.
+    /// Checks a message again, against the newest version. What does not depend on the policy stays
+    /// so: one that came too early, or that the program does not allow.
     pub(crate) fn check_again(&self, before: Checked, actor: &Actor, now: Timestamp) -> Checked {
         let mut checked = self.check_post(actor, now);
-        if let Some(Denied::SlowMode { .. }) = before.denied {
+        if let Some(
+            Denied::SlowMode { .. } | Denied::Filtered | Denied::LinkOfNewUser | Denied::TooFast { .. },
+        ) = before.denied
+        {
             checked.denied = checked.denied.or(before.denied);
         }
         checked
@@ -187,7 +207,6 @@ impl CurrentPolicy {
 
 #[cfg(test)]
 mod tests {
-    use chat_access::Rules;
     use chat_protocol::{Identity, MayPost, RoomRole};
 
     use super::*;
@@ -207,7 +226,7 @@ mod tests {
     #[test]
     fn messages_are_accepted_once_those_before_were_appended_again() {
         let mut current = CurrentPolicy::default();
-        let [first, second, third] = [0; 3].map(|_| current.accept(&guest(), Sent::Message, at(0)));
+        let [first, second, third] = [0; 3].map(|_| current.accept(&guest(), (Sent::Message, None), at(0)));
         assert_eq!(first.permission(), Permission::new(0, true));
         assert!(current.is_open());
         assert!(current.replace(policy(1, MayPost::Accounts)));
@@ -228,7 +247,7 @@ mod tests {
         );
         current.appended_again();
         assert!(current.is_open() && !current.is_outdated(again) && current.is_outdated(third));
-        assert_eq!(current.accept(&guest(), Sent::Message, at(0)), again);
+        assert_eq!(current.accept(&guest(), (Sent::Message, None), at(0)), again);
         for _ in [second, third, again] {
             current.settle(again);
         }
@@ -245,15 +264,15 @@ mod tests {
             |id: &str| Actor::from(&Identity::account(id.parse().unwrap(), "ana".parse().unwrap()).unwrap());
         let mut accept = |actor: &Actor, sent, now| current.accept(actor, sent, at(now)).denied();
         let slow = |millis| Some(Denied::SlowMode { retry_after: Duration::from_millis(millis) });
-        assert_eq!(accept(&guest(), Sent::Message, 1_000), None);
-        assert_eq!(accept(&guest(), Sent::Message, 1_001), slow(9_999));
-        assert_eq!(accept(&guest(), Sent::Change, 1_001), None);
-        assert_eq!(accept(&account("u_1"), Sent::Message, 1_001), None, "another user");
-        assert_eq!(accept(&guest(), Sent::Message, 10_999), slow(1));
-        assert_eq!(accept(&guest(), Sent::Message, 11_000), None, "refused ones do not count");
-        assert_eq!(accept(&guest(), Sent::Message, -900_000), slow(10_000), "the clock was set back");
+        assert_eq!(accept(&guest(), (Sent::Message, None), 1_000), None);
+        assert_eq!(accept(&guest(), (Sent::Message, None), 1_001), slow(9_999));
+        assert_eq!(accept(&guest(), (Sent::Change, None), 1_001), None);
+        assert_eq!(accept(&account("u_1"), (Sent::Message, None), 1_001), None, "another user");
+        assert_eq!(accept(&guest(), (Sent::Message, None), 10_999), slow(1));
+        assert_eq!(accept(&guest(), (Sent::Message, None), 11_000), None, "refused ones do not count");
+        assert_eq!(accept(&guest(), (Sent::Message, None), -900_000), slow(10_000), "the clock was set back");
         for now in [1, 2, 3] {
-            assert_eq!(accept(&account("u_mod"), Sent::Message, now), None);
+            assert_eq!(accept(&account("u_mod"), (Sent::Message, None), now), None);
         }
     }
 
@@ -261,7 +280,7 @@ mod tests {
     fn what_came_too_early_stays_so_when_it_is_checked_again() {
         let mut current = CurrentPolicy::default();
         current.set(RoomPolicy::new(1, RoomSettings::default().slow_mode_s(10)));
-        let [allowed, early] = [0; 2].map(|_| current.accept(&guest(), Sent::Message, at(0)));
+        let [allowed, early] = [0; 2].map(|_| current.accept(&guest(), (Sent::Message, None), at(0)));
         assert!(current.replace(policy(2, MayPost::Everyone)));
         assert_eq!(current.check_again(allowed, &guest(), at(1)).denied(), None);
         assert_eq!(current.check_again(early, &guest(), at(1)).denied(), early.denied());
@@ -276,7 +295,10 @@ mod tests {
         current.set(RoomPolicy::new(1, RoomSettings::default().slow_mode_s(1)));
         for i in 0..10_000_i64 {
             let user = Identity::one_time_guest(u128::try_from(i).unwrap(), "gus".parse().unwrap());
-            assert_eq!(current.accept(&Actor::from(&user), Sent::Message, at(i * 100)).denied(), None);
+            assert_eq!(
+                current.accept(&Actor::from(&user), (Sent::Message, None), at(i * 100)).denied(),
+                None
+            );
         }
         assert!(current.posts.len() <= MIN_POSTS, "{}", current.posts.len());
     }

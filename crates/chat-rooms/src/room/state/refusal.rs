@@ -34,6 +34,10 @@ impl From<Denied> for Refusal {
             Denied::SlowMode { retry_after } => {
                 Self { retry_after: Some(retry_after), ..Self::new(ErrorCode::SlowMode, reason) }
             }
+            Denied::TooFast { retry_after } => {
+                Self { retry_after: Some(retry_after), ..Self::new(ErrorCode::RateLimited, reason) }
+            }
+            Denied::Filtered | Denied::LinkOfNewUser => Self::new(ErrorCode::Filtered, reason),
             Denied::NotFound => Self::new(ErrorCode::NotFound, reason),
             _ => Self::new(ErrorCode::Forbidden, reason),
         }

@@ -19,6 +19,7 @@ impl Session {
             let mut edit = Edit::new(target, body);
             (edit.id, edit.reference, edit.former_ids) = (id, reference, self.former_ids());
             edit.window = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+            edit.denied = self.refuse_text(&member, &edit.body, true);
             let text = edit.body.clone();
             self.address(member, &text, move |mentions| {
                 edit.mentions = mentions;

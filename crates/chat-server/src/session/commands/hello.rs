@@ -4,9 +4,10 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::{Actor, Network};
 use chat_log::{Passed, cut};
-use chat_protocol::v2::{ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
-use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
+use chat_protocol::v2::{Error, ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
+use chat_protocol::{CloseCode, GuestToken, Identity, Reference, Timestamp, UserId, Username};
 use chat_rooms::FrameSink;
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -30,6 +31,9 @@ const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much longer than the ping interval a client should wait before it checks the connection.
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
 
+/// What a user reads who is banned from the server.
+const BANNED: &str = "you are banned from this server";
+
 /// A `hello` whose user is known.
 pub(in crate::session) struct HelloAs {
     user: Identity,
@@ -52,6 +56,8 @@ enum Proof {
         credential: Credential,
         /// The ids that the user had as a guest.
         was: Vec<UserId>,
+        /// When the account was created.
+        since: Timestamp,
     },
 }
 
@@ -110,20 +116,25 @@ impl Session {
                 ));
             }
             // nearly always: then nothing is allocated for a check
-            _ => self.identified(hello, reference),
+            _ => return self.identified(hello, reference),
         }
         None
     }
 
     /// The user is known: replaces an earlier session, or begins.
-    pub(in crate::session) fn identified(&mut self, mut hello: HelloAs, reference: Option<Reference>) {
+    pub(in crate::session) fn identified(
+        &mut self,
+        mut hello: HelloAs,
+        reference: Option<Reference>,
+    ) -> Option<CloseReason> {
         let replaces = hello.replaces.take();
         match replaces.and_then(|session| self.context.sessions.replace(&hello.user, &session)) {
-            None => self.welcome(hello, reference, Memberships::default()),
+            None => return self.welcome(hello, reference, Memberships::default()),
             Some(replaced) => {
                 self.busy = Some(Busy::Working(replace(replaced, hello, reference).boxed()));
             }
         }
+        None
     }
 
     pub(in crate::session) fn refuse_hello(
@@ -148,12 +159,13 @@ impl Session {
         hello: HelloAs,
         reference: Option<Reference>,
         replaced: Memberships,
-    ) {
-        let Some(beginning) = &self.beginning else { return };
+    ) -> Option<CloseReason> {
+        let beginning = self.beginning.as_ref()?;
         let HelloAs { user, proof, client, render, .. } = &hello;
+        let render = *render;
         let user = Arc::new(user.clone());
         let encodings = self.context.encodings.for_connection(beginning.deflates);
-        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
+        let encoding = if render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let limits = self.context.config().limits;
         let credential = match proof {
@@ -175,7 +187,19 @@ impl Session {
         {
             let checking = check_name(Arc::clone(&self.context), accounts.clone(), hello);
             self.busy = Some(Busy::Working(check_again(checking, reference, replaced).boxed()));
-            return;
+            return None;
+        }
+        let network = Network::of_client(beginning.client);
+        let was = match &hello.proof {
+            Proof::Guest { .. } => &[][..],
+            Proof::Account { was, .. } => was,
+        };
+        // the session is in the table: a ban that comes now ends it
+        if let Some(until) = self.context.engine.server_ban(&Actor::new(&user, was).at(network)) {
+            let (code, message) = (ErrorCode::Forbidden, BANNED.into());
+            let error = Error { reference, code, message, retry_after_ms: None, until };
+            self.answer(&ServerFrame::Error(error));
+            return Some(CloseReason::Failed(CloseCode::Forbidden));
         }
         let replaced = (!replaced.is_empty())
             .then(|| ReplacedRooms::keep(replaced, self.context.config().timings.replace));
@@ -183,10 +207,12 @@ impl Session {
         let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
         let username = user.username();
         tracing::debug!(session = %registration.id(), %username, client = program, "session started");
-        let (guest_token, expires_at, was) = match hello.proof {
-            Proof::Guest { new_token, .. } => (new_token, None, Vec::new()),
-            Proof::Account { credential, was } => (None, credential.expires_at(), was),
+        let (guest_token, expires_at, was, since) = match hello.proof {
+            Proof::Guest { new_token, .. } => (new_token, None, Vec::new(), None),
+            Proof::Account { credential, was, since } => (None, credential.expires_at(), was, Some(since)),
         };
+        // held until the session is marked as welcomed, so that it misses no announcement
+        let announcement = self.context.announcements.current();
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
             session: registration.id(),
@@ -203,8 +229,10 @@ impl Session {
                 edit_window_s: limits.edit_window_s,
             },
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+            announcement: announcement.as_ref().map(|announcement| announcement.shown(render)),
         }));
         registration.mark_welcomed();
+        drop(announcement);
         let list = is_account.then(|| self.context.inbox.open(&user, &was));
         if let Some(list) = &list {
             self.send_list(list.handle());
@@ -217,6 +245,8 @@ impl Session {
         self.state = Some(Box::new(SessionState {
             user,
             former_ids: was.into(),
+            since,
+            network,
             encoding,
             rooms: Memberships::default(),
             replaced,
@@ -225,6 +255,7 @@ impl Session {
             window: send_window(self.context.config().backlog),
             joins: RateLimiter::new(Instant::now()),
         }));
+        None
     }
 }
 
@@ -279,7 +310,7 @@ async fn sign_in(
         return Err(HelloError::NotAccepted("the token belongs to a user of another name".to_owned()));
     }
     let user = account.identity().map_err(|error| HelloError::NotAccepted(error.to_string()))?;
-    Ok((user, Proof::Account { credential, was: account.guests }))
+    Ok((user, Proof::Account { credential, was: account.guests, since: account.created_at }))
 }
 
 fn not_signed_in(context: &Context, error: SignInError) -> HelloError {

@@ -52,6 +52,7 @@ impl Session {
             .limits(CATCH_UP)
             .members(PAGE_MEMBERS_DEFAULT)
             .former_ids(state.former_ids.to_vec())
+            .network(state.network)
             .reference(reference.clone());
         // the user is in the rooms of a replaced session: joining them costs the store nothing
         let is_replaced = state.replaced.as_ref().is_some_and(|replaced| replaced.contains(&room));

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use chat_access::{ActKind, Action, NewAct, Person, Scope};
+use chat_access::{ActKind, Action, Doer, NewAct, Person, Refused, Scope};
 use chat_protocol::v2::{ErrorCode, Moderate, ServerFrame};
 use chat_protocol::{Moderation, Reference, Role, Timestamp, UserId, UserKind, Username};
 
 use crate::session::Session;
+use crate::session::list::Lists;
 use crate::session::moderation::{Acting, NotDone, carry_out, find};
 
 /// The longest time that a ban or a mute with an end may hold: ten years.
@@ -18,9 +19,42 @@ impl Session {
             let message = "one of the fields \"user\" and \"target\" is needed";
             return self.error(reference, ErrorCode::MissingField, message);
         }
-        let room = moderate.room.clone();
-        self.act(&room, reference, |acting| act(acting, moderate));
+        match moderate.room.clone() {
+            Some(room) => self.act(&room, reference, |acting| act(acting, moderate)),
+            None => self.act_outside(reference, |lists| act_on_server(lists, moderate)),
+        }
     }
+}
+
+/// Acts on a user in all rooms.
+async fn act_on_server(lists: Lists, moderate: Moderate) -> Result<ServerFrame, NotDone> {
+    let Lists { context, user, .. } = lists;
+    let by = Person::from(&*user);
+    // whoever moderates nobody learns nothing about who is known here
+    if user.role() < Role::Moderator {
+        return Err(NotDone::Refused(ErrorCode::Forbidden, Refused::RankTooLow.to_string()));
+    }
+    let Moderate { action, user, reason, for_s, .. } = moderate;
+    let Some(id) = user else {
+        let message = "the field \"user\" is missing: without a room it is needed".to_owned();
+        return Err(NotDone::Refused(ErrorCode::MissingField, message));
+    };
+    let target = match find(&context, &id).await? {
+        Some(person) => person,
+        None => {
+            let restricted = context.engine.access().restriction(Scope::Server, id).await?;
+            let restriction = restricted.ok_or_else(NotDone::no_such_user)?;
+            unknown(restriction.user.id, restriction.user.username)
+        }
+    };
+    let kind = ActKind::Moderate(action, until(action, for_s));
+    carry_out(&context, NewAct::new(Scope::Server, Doer::User(by), kind, target).reason(reason)).await
+}
+
+/// When a ban or a mute ends that holds for this many seconds.
+fn until(action: Moderation, for_s: Option<u64>) -> Option<Timestamp> {
+    let seconds = for_s.filter(|_| matches!(action, Moderation::Ban | Moderation::Mute))?;
+    Some(Timestamp::now().saturating_add(Duration::from_secs(seconds.min(MAX_FOR_S))))
 }
 
 async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone> {
@@ -28,11 +62,8 @@ async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone>
     // whoever moderates nobody learns nothing about who is known here
     acting.may(Action::Moderate)?;
     let target = person(&acting, user, target).await?.ok_or_else(NotDone::no_such_user)?;
-    let until =
-        for_s.map(|seconds| Timestamp::now().saturating_add(Duration::from_secs(seconds.min(MAX_FOR_S))));
-    let until = until.filter(|_| matches!(action, Moderation::Ban | Moderation::Mute));
     let (scope, by) = (Scope::Room(acting.room().clone()), acting.doer());
-    let kind = ActKind::Moderate(action, until);
+    let kind = ActKind::Moderate(action, until(action, for_s));
     carry_out(&acting.context, NewAct::new(scope, by, kind, target).reason(reason)).await
 }
 
@@ -70,5 +101,5 @@ async fn person(
 /// deleted.
 fn unknown(id: UserId, username: Username) -> Person {
     let kind = if id.is_guest() { UserKind::Guest } else { UserKind::Account };
-    Person { id, username, kind, role: Role::User }
+    Person { id, username, kind, role: Role::User, network: None }
 }

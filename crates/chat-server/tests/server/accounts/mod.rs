@@ -9,6 +9,7 @@ mod moderation;
 mod names;
 mod private;
 mod registering;
+mod server_acts;
 mod signing_in;
 mod tokens;
 

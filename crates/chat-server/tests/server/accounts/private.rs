@@ -1,4 +1,5 @@
-//! Private rooms, invitations, direct rooms, the directory, reports and the audit log, over sockets.
+//! Private rooms, invitations, direct rooms, the directory, reports and the audit log, over
+//! sockets.
 
 use std::net::SocketAddr;
 
@@ -247,8 +248,8 @@ async fn a_server_moderator_who_enters_a_private_room_is_recorded() {
     server.stop().await.unwrap();
 }
 
-/// Nobody without a role can tell a private or direct room from an address that does not exist: every
-/// command, look-up and list has the same answer, byte by byte.
+/// Nobody without a role can tell a private or direct room from an address that does not exist:
+/// every command, look-up and list has the same answer, byte by byte.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outsider_learns_nothing_about_private_rooms() {
     let server = start_searching().await;

@@ -71,7 +71,10 @@ async fn registration_is_closed_or_needs_an_invite() {
     let config = Config { registration: Registration::Invite, ..config() };
     let server = start_with_accounts(config.clone()).await;
     let site = request(server.address, "GET", "/api/v1/site", &[]).await.json();
-    assert_eq!(site, json!({"guests": true, "accounts": true, "registration": "invite"}));
+    assert_eq!(
+        site,
+        json!({"name": "chatd", "default_room": "lobby", "guests": true, "accounts": true, "registration": "invite"})
+    );
     let store = server.control.accounts().unwrap().store().clone();
     let (code, now) = (chat_accounts::InviteCode::random(), chat_protocol::Timestamp::now());
     store.add_invite(chat_accounts::NewInvite::new(code.hash(), now)).await.unwrap();
@@ -142,7 +145,10 @@ async fn an_account_of_an_admin_ends_the_guests_who_have_its_name() {
 async fn a_server_without_accounts_says_so() {
     let server = start().await;
     let site = request(server.address, "GET", "/api/v1/site", &[]).await.json();
-    assert_eq!(site, json!({"guests": true, "accounts": false, "registration": "closed"}));
+    assert_eq!(
+        site,
+        json!({"name": "chatd", "default_room": "lobby", "guests": true, "accounts": false, "registration": "closed"})
+    );
     for path in ["accounts", "login"] {
         let answer = post(server.address, path, None, &credentials("ana", PASSWORD)).await;
         assert_eq!(answer.status, 404, "{path}");

@@ -1,5 +1,6 @@
 //! `chat.v2` over real sockets.
 
+mod announcements;
 mod changes;
 mod events;
 mod hello;
