@@ -93,7 +93,7 @@ browserTest('a muted user reads why it cannot write, and then it can again', asy
   await olga.send('you can read this');
   await gus.openMenu('you can read this');
   const actions = () => gus.page.locator('#message-menu button').evaluateAll((buttons) => buttons.map((button) => button.dataset.action));
-  assert.deepEqual(await actions(), ['copy', 'link'], 'nothing that the server would refuse');
+  assert.deepEqual(await actions(), ['copy', 'link', 'report'], 'nothing that the server would refuse');
   await gus.page.keyboard.press('Escape');
   await gus.openMenu('spam');
   assert.deepEqual(await actions(), ['copy', 'link'], 'not even for its own messages');
@@ -318,7 +318,7 @@ browserTest('a moderator mutes from the member list, by keyboard and on a phone'
   assert.equal(await focused(), 'gus', 'the focus is back');
   // A higher role is not for a moderator to act on.
   await person(mia, 'olga').click();
-  assert.equal(await mia.isVisible('.profile-actions'), false);
+  assert.deepEqual(await mia.page.locator('.profile-actions button').allInnerTexts(), ['Send a message']);
   await keyboard.press('Escape');
 
   const phone = await signIn(fixture, server, 'mia', PHONE);
@@ -375,7 +375,7 @@ for (const colorScheme of ['light', 'dark']) {
     await ana.page.locator('#room-settings-submit').press('Enter');
     await untilEqual(() => box(gus), ['', 'Only members post in #lobby', true]);
     await until('the bot has the settings', () => ben.room.info.slowModeS === 30);
-    assert.deepEqual(ben.room.info, { join: 'everyone', post: 'members', slowModeS: 30, mentionRoom: 'everyone' });
+    assert.deepEqual(ben.room.info, { title: null, topic: null, visibility: 'unlisted', join: 'everyone', post: 'members', slowModeS: 30, mentionRoom: 'everyone' });
 
     await choose(ana, 'ben', 'Change role…');
     assert.deepEqual(await violations(ana, 'role'), []);

@@ -1,8 +1,11 @@
 // The session and its rooms: which rooms there are, which one is shown, and the connection status.
 
 import { ChatClient, ChatError } from '/client.js';
+import { isAddress } from '../text/names.js';
+import { called } from '../text/words.js';
 import { forgetDrafts } from './drafts.js';
 import { guestToken, keepGuestToken } from './guest.js';
+import { forgetInvite, openedInvite } from './invite-link.js';
 import { FailedMessages, forgetOutbox, outboxOf } from './outbox.js';
 import { RoomState } from './room.js';
 import { forgetRooms, listRoom, listedRooms, unlistRoom } from './room-list.js';
@@ -20,22 +23,33 @@ const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
 /** How long to wait for the list of the user's rooms before the first room is joined. */
 const LIST_TIMEOUT_MS = 3_000;
+/** Errors after which an invitation is of no more use. */
+const REFUSED = new Set(['not_found', 'forbidden', 'limit_reached']);
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `announcement`,
- * `warned`, `left`, `mention`, and `retracted` with `{room, seqs}`: what was shown of these
- * messages is no longer valid. Without `seqs` it is every message of the room.
+ * Emits `rooms` (the list, its names or its counts changed), `shown`, `status`, `notice`,
+ * `announcement`, `warned`, `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`:
+ * what was shown of these messages is no longer valid. Without `seqs` it is every message of the
+ * room.
  */
 export class Chat extends Signal {
   rooms = new Map();
   shown = null;
   /** Warnings by moderators that the user has not closed yet, also those before a reload. */
   warnings = [];
+  /** The rooms into which the user is invited: `{room, title, by, expiresAt}` by room. */
+  invitations = new Map();
   #client;
   #failed;
   /** The order of the list, including rooms that are not joined yet or no longer joined. */
   #order;
   #countsTimer;
+  /** The joins that are not answered yet, by room. */
+  #joins = new Map();
+  /** Rooms without a name that the user does not want to see here, although it may join them. */
+  #hidden = new Set();
+  /** The rooms whose invitation is being accepted. */
+  #accepting = new Set();
 
   /**
    * Connects and joins the first room. Rejects with the reason if that fails. `onwait({reason})` is
@@ -110,14 +124,81 @@ export class Chat extends Signal {
     return [...this.rooms.values()].some((room) => room.unreadMore);
   }
 
+  /** Whether the user has an account. */
+  get hasAccount() {
+    return this.#client.user.kind === 'account';
+  }
+
+  /** What a room is called in a sentence, whether it is joined or not. */
+  called(name) {
+    return this.rooms.get(name)?.called ?? called(this.#client.list?.get(name) ?? this.invitations.get(name) ?? { room: name });
+  }
+
   /** Joins a room, or shows it if it is joined already. */
   async join(name, { show = true } = {}) {
-    const existing = this.rooms.get(name.normalize('NFC'));
-    if (existing && !existing.left) return show ? this.show(existing) : undefined;
-    const { room } = await this.#client.join(name, { history: HISTORY_SIZE });
-    if (show) this.show(this.rooms.get(room.name));
-    // Rooms of an account are in the list on all of its devices.
-    if (this.#client.list && !this.#client.list.has(room.name)) this.#client.keep(room.name).catch(() => {});
+    const room = name.normalize('NFC');
+    const existing = this.rooms.get(room);
+    if (!existing || existing.left) {
+      // The list may have the room before the answer to the user's own join arrives.
+      if (!this.#joins.has(room)) this.#joins.set(room, this.#join(room).finally(() => this.#joins.delete(room)));
+      await this.#joins.get(room);
+    }
+    if (show && this.rooms.has(room)) this.show(this.rooms.get(room));
+  }
+
+  async #join(name) {
+    const opened = openedInvite();
+    const invite = this.hasAccount && opened?.room === name ? opened.invite : undefined;
+    if (isAddress(name) && !this.hasAccount) throw new ChatError('account_needed', 'an account is needed');
+    this.#hidden.delete(name);
+    try {
+      await this.#client.join(name, { history: HISTORY_SIZE, invite });
+      if (invite) forgetInvite();
+    } catch (error) {
+      // The link is refused. After other errors it can be tried again.
+      if (invite && REFUSED.has(error.code)) forgetInvite();
+      throw error;
+    }
+    // Rooms of an account are in the list on all of its devices. The server lists those without a
+    // name by itself.
+    if (this.#client.list && !this.#client.list.has(name) && !isAddress(name)) this.#client.keep(name).catch(() => {});
+  }
+
+  /** Joins a room into which the user is invited. */
+  async accept(room) {
+    this.#accepting.add(room);
+    try {
+      await this.join(room);
+      if (isAddress(room)) return;
+      // Joining a room that everyone may join leaves its invitation as it was.
+      await this.#client.keep(room, { favourite: false });
+      await this.#client.keep(room);
+    } catch (error) {
+      if (error.code === 'not_found') this.#answered(room);
+      throw error;
+    } finally {
+      this.#accepting.delete(room);
+    }
+  }
+
+  async decline(room) {
+    await this.#client.keep(room, { favourite: false });
+  }
+
+  /** Creates a private room and shows it. */
+  async createPrivate(settings) {
+    await this.join(await this.#client.createPrivate(settings));
+  }
+
+  /** Shows the direct room with a user. */
+  async openDirect(username) {
+    const { room } = await this.#client.direct(username);
+    await this.join(room);
+  }
+
+  /** A page of the public rooms: see `directory` of the client. */
+  directory(query) {
+    return this.#client.directory(query);
   }
 
   /** Without the list, what other devices have read would be taken for unread. */
@@ -141,9 +222,11 @@ export class Chat extends Signal {
     const kept = [...this.#client.list?.keys() ?? []];
     // The list of an account is the same on all devices. What this browser knows may be out of
     // date.
-    const known = kept.length > 0 ? kept : [...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name)];
-    const rooms = new Set([...known, ...unsent]);
-    const missing = [...rooms].filter((room) => !this.rooms.has(room));
+    const stored = [...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name)].filter((room) => !isAddress(room));
+    const rooms = new Set([...(kept.length > 0 ? kept : stored), ...unsent]);
+    // Joining a room into which the user is invited accepts the invitation, which only the user
+    // does.
+    const missing = [...rooms].filter((room) => !this.rooms.has(room) && !this.invitations.has(room) && !this.#hidden.has(room));
     const results = await Promise.allSettled(missing.map((room) => this.join(room, { show: false })));
     const failed = results.flatMap(({ reason: error }, index) => (error ? [{ room: missing[index], error }] : []));
     return failed.filter(({ error }) => error.code !== 'already_in_room' && error.code !== 'closed');
@@ -153,7 +236,7 @@ export class Chat extends Signal {
     if (this.shown === room) return;
     this.shown?.dropDivider();
     this.shown = room;
-    if (room) persistent.set('room', room.name);
+    if (room && !isAddress(room.name)) persistent.set('room', room.name);
     this.#saveRooms();
     this.emit('shown', room);
     room?.markReadIfSeen();
@@ -176,15 +259,24 @@ export class Chat extends Signal {
     room.room.leave().catch(() => {});
     this.#drop(room);
     unlistRoom(this.name, room.name);
-    if (this.#client.list?.has(room.name)) this.#client.keep(room.name, { favourite: false }).catch(() => {});
+    // The list has a room without a name for as long as the user may join it.
+    if (isAddress(room.name)) this.#hidden.add(room.name);
+    else if (this.#client.list?.has(room.name)) this.#client.keep(room.name, { favourite: false }).catch(() => {});
     return {
       unsent: unsent.length,
       undo: async () => {
-        listRoom(this.name, room.name, next);
+        if (!isAddress(room.name)) listRoom(this.name, room.name, next);
         await this.join(room.name);
         this.rooms.get(room.name)?.adopt(unsent);
       },
     };
+  }
+
+  /** Leaves a private room for good: the user gives up its role there. */
+  async resign(room) {
+    await room.room.setRole(this.userId, null);
+    if (this.rooms.get(room.name) === room) this.leave(room);
+    this.#hidden.delete(room.name);
   }
 
   reconnect() {
@@ -251,29 +343,47 @@ export class Chat extends Signal {
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));
     client.on('list', (list) => {
-      for (const entry of list.values()) this.rooms.get(entry.room)?.listed(entry);
+      const invitations = [...list.values()].filter(({ kind }) => kind === 'invitation');
+      this.invitations = new Map(invitations.map((entry) => [entry.room, entry]));
+      for (const entry of list.values()) if (entry.kind !== 'invitation') this.rooms.get(entry.room)?.listed(entry);
+      this.emit('invitations');
+      this.emit('rooms');
       if (this.shown) this.joinListed();
     });
+    client.on('invited', (invitation) => this.#invited(invitation));
     client.on('read', ({ room, ...mark }) => this.rooms.get(room)?.readOn(mark));
     // Another device has joined or left a room.
     client.on('kept', ({ entry }) => {
-      if (!this.rooms.has(entry.room)) this.join(entry.room, { show: false }).catch(() => {});
+      if (entry.kind === 'invitation') return this.#invited(entry);
+      this.#answered(entry.room);
+      if (!this.rooms.has(entry.room) && !this.#hidden.has(entry.room)) this.join(entry.room, { show: false }).catch(() => {});
+      else this.emit('rooms');
+    });
+    // Somebody writes in a direct room that the user has hidden.
+    client.on('inbox', ({ room }) => {
+      if (this.#hidden.has(room) && client.list?.get(room)?.kind === 'direct') this.join(room, { show: false }).catch(() => {});
     });
     client.on('dropped', ({ room }) => {
+      // An invitation has ended. The user may be in the room for another reason.
+      if (this.#answered(room) || this.#accepting.has(room)) return;
       const dropped = this.rooms.get(room);
       if (dropped && !dropped.left) this.leave(dropped);
+      this.#hidden.delete(room);
     });
     const toRoom = (type, act) => client.on(type, (event) => {
       const room = this.rooms.get(event.room.name);
       if (room?.room === event.room) act(room, event);
     });
     toRoom('message', (room, event) => room.message(event));
-    toRoom('message', (room, { message }) => room.mentionsMe(message) && this.emit('mention', { room, message }));
+    toRoom('message', (room, { message }) => (room.mentionsMe(message) || (room.isDirect && !room.isMine(message) && !message.deleted)) && this.emit('mention', { room, message }));
     toRoom('edited', (room, event) => this.#revised(room, [event.target], () => room.edited(event)));
     toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
     toRoom('reactions', (room, event) => room.reacted(event));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
-    toRoom('roomChanged', (room) => room.emit('state'));
+    toRoom('roomChanged', (room) => {
+      room.emit('state');
+      this.emit('rooms');
+    });
     toRoom('standing', (room) => room.standingChanged());
     toRoom('outgoing', (room, event) => room.outgoing(event));
     toRoom('presence', (room, event) => room.presence(event));
@@ -285,6 +395,20 @@ export class Chat extends Signal {
     });
   }
 
+  #invited(invitation) {
+    this.invitations.set(invitation.room, invitation);
+    this.emit('invitations');
+  }
+
+  /**
+   * The invitation into a room is accepted, declined, or has ended. Returns whether there was one.
+   */
+  #answered(room) {
+    const wasInvited = this.invitations.delete(room);
+    if (wasInvited) this.emit('invitations');
+    return wasInvited;
+  }
+
   #joined(joined) {
     const name = joined.room.name;
     if (joined.rejoined) return this.#rejoined(this.rooms.get(name), joined);
@@ -294,7 +418,7 @@ export class Chat extends Signal {
     room.begin(joined);
     if (previous) room.adopt([...previous.outbox.values()].filter(({ state }) => state === 'failed'));
     room.on('unread', () => this.#countsChanged());
-    listRoom(this.name, name);
+    if (!isAddress(name)) listRoom(this.name, name);
     if (previous && previous === this.shown) this.show(room);
     this.#saveRooms();
     this.emit('rooms');

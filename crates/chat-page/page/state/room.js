@@ -3,6 +3,8 @@
 
 import { ChatError, MessageList } from '/client.js';
 import { isNamedIn } from '../text/marks.js';
+import { isAddress } from '../text/names.js';
+import { called, label } from '../text/words.js';
 import { draftOf, saveDraft } from './drafts.js';
 import { Names } from './names.js';
 import { Past } from './past.js';
@@ -102,6 +104,41 @@ export class RoomState extends Signal {
 
   get name() {
     return this.room.name;
+  }
+
+  /** Whether this is the room of two users, in which nobody has more rights than the other. */
+  get isDirect() {
+    return this.room.info?.visibility === 'direct';
+  }
+
+  /** Whether the room has no name, and only those who are invited learn of it. */
+  get isPrivate() {
+    return isAddress(this.name) && !this.isDirect;
+  }
+
+  /** Whether only members and those who are invited may join. */
+  get isForMembers() {
+    return this.isPrivate || this.room.info?.visibility === 'private';
+  }
+
+  get #known() {
+    const { name: room, isDirect, me } = this;
+    const other = isDirect && (this.#client.list?.get(room)?.with ?? [...this.room.members.keys()].find((member) => member !== me));
+    return { room, title: this.room.info?.title, with: other || undefined };
+  }
+
+  /** What the room is called in a sentence, and as a label. */
+  get called() {
+    return called(this.#known);
+  }
+
+  get label() {
+    return label(this.#known);
+  }
+
+  /** The sign before the label. */
+  get sign() {
+    return this.isDirect ? '@' : this.isPrivate ? '•' : '#';
   }
 
   get #shown() {
@@ -209,7 +246,8 @@ export class RoomState extends Signal {
     const isRecent = window === 0 || Date.now() - Date.parse(message.sent_at) < window * 1_000;
     const canPost = this.left === null && this.postersOnly === null && !this.isSilenced;
     const { isModerator } = this;
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine };
+    const isOthers = !isMine && this.left === null;
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine, canReport: isOthers };
   }
 
   /** The newest own message before this number that can be edited. */
@@ -241,9 +279,9 @@ export class RoomState extends Signal {
     return this.room.standing.role;
   }
 
-  /** Whether the user is a moderator or an admin of the server. */
+  /** Whether the user is a moderator or an admin of the server, who has no say in direct rooms. */
   get isServerModerator() {
-    return this.#client.user.role !== 'user';
+    return this.#client.user.role !== 'user' && !this.isDirect;
   }
 
   /** Whether the user may moderate here. As for all rights, the server decides. */

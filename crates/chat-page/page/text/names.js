@@ -6,6 +6,9 @@ const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Sc
 const INVALID_CHARACTERS = /[^\p{L}\p{M}\p{N}_-]+/gu;
 const NUMBERED = /^(?<stem>.*)-(?<number>[1-9]\d{0,3})$/u;
 
+/** Private and direct rooms have a random address in place of a name. It is not shown to people. */
+export const isAddress = (room) => room.startsWith('~');
+
 /**
  * A name for use within a sentence, isolated so that it does not change the direction of the text
  * around it.

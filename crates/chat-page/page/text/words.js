@@ -1,6 +1,6 @@
 // Error messages for users.
 
-import { isolated } from './names.js';
+import { isAddress, isolated } from './names.js';
 import { clock, dayName, dayOf } from './time.js';
 
 const NAME_RULE = 'letters, numbers, _ or -, without spaces.';
@@ -18,6 +18,7 @@ const WORDS = {
   shutting_down: 'The server is restarting.',
   too_slow: 'Your connection is too slow for this chat.',
   unauthorized: 'You’ve been signed out. Sign in again.',
+  account_needed: 'You need an account to join this room. Sign in or create one.',
   no_guests: 'This chat is for people with an account. Sign in to join.',
   name_reserved: 'This name, or one that looks like it, is registered. If it’s yours, sign in. Otherwise pick another one.',
   wrong_password: 'Wrong name or password.',
@@ -41,16 +42,27 @@ const WORDS = {
   id_reused: 'This message could not be resent. Copy the text and send it again.',
 };
 
-/** A room as the page writes it: `#lobby`. */
-export const hash = (room) => isolated(`#${room}`);
+/** A room of which only the name is known: `#lobby`. */
+export const hash = (room) => (isAddress(room) ? 'a private room' : isolated(`#${room}`));
 
-/** The message for an error. `name` and `room` are those of a join that failed. */
-export function inWords(error, { name, room } = {}) {
-  const isJoin = name !== undefined && room !== undefined;
+/** A room as a label: by its title, by the other user of a direct room, or by its name. */
+export const label = ({ room, title, with: other }) => title ?? other ?? (isAddress(room) ? 'Private room' : room);
+
+/** What a room is called in a sentence. All names of rooms on the page come from here. */
+export const called = (known) => (known.title ?? known.with ? isolated(label(known)) : hash(known.room));
+
+/**
+ * The message for an error. After a join that failed, `name` is that of the user, and `where` what
+ * the room is called.
+ */
+export function inWords(error, { name, where } = {}) {
+  const isJoin = name !== undefined && where !== undefined;
   if (isJoin && error.code === 'username_taken') {
-    return `The name ${isolated(name)} is already in use in ${hash(room)} by someone else. Pick another one.`;
+    return `The name ${isolated(name)} is already in use in ${where} by someone else. Pick another one.`;
   }
-  if (isJoin && error.code === 'forbidden') return notAdmitted(hash(room), error);
+  if (isJoin && error.code === 'forbidden') return notAdmitted(where, error);
+  if (isJoin && error.code === 'not_found') return 'You can’t join this room: it does not exist, you are not invited, or the invitation has ended.';
+  if (isJoin && error.code === 'limit_reached') return 'This room, or your list of rooms, is full.';
   // Joins are not rate limited: the server answers with this code if the room is full.
   if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;
   if (error.code === 'muted') return `You are muted in this room${error.until ? ` until ${when(error.until)}` : ''}.`;
@@ -83,11 +95,11 @@ export function whyMuted({ mutedUntil }) {
 }
 
 const LEFT = {
-  kicked: (room) => `A moderator removed you from ${hash(room)}.`,
-  banned: (room) => `A moderator banned you from ${hash(room)}.`,
-  room_closed: (room) => `A moderator closed ${hash(room)}.`,
-  not_allowed: (room, { join } = {}) => (join === 'members'
-    ? `${hash(room)} is only for its members now.` : `${hash(room)} is only for people with an account now. Sign in to join.`),
+  kicked: (where) => `A moderator removed you from ${where}.`,
+  banned: (where) => `A moderator banned you from ${where}.`,
+  room_closed: (where) => `A moderator closed ${where}.`,
+  not_allowed: (where, { join, visibility } = {}) => (join === 'members' || visibility === 'private'
+    ? `${where} is only for its members now.` : `${where} is only for people with an account now. Sign in to join.`),
 };
 const POSTERS = {
   accounts: (where) => `Sign in to post in ${where}`,
@@ -99,9 +111,9 @@ export function whoPosts(where, posters) {
   return POSTERS[posters]?.(where) ?? `Only moderators post in ${where}`;
 }
 
-/** `info` are the settings of the room. */
-export function whyLeft(room, { reason, error }, info) {
-  return LEFT[reason]?.(room, info ?? {}) ?? `You’re no longer in ${hash(room)}.${error ? ` ${inWords(error)}` : ''}`;
+/** `where` is what the room is called, and `info` are its settings. */
+export function whyLeft(where, { reason, error }, info) {
+  return LEFT[reason]?.(where, info ?? {}) ?? `You’re no longer in ${where}.${error ? ` ${inWords(error)}` : ''}`;
 }
 
 export function plural(count, one, many) {

@@ -1,7 +1,7 @@
 // The banner that shows the state of the connection and of the room.
 
 import { byId, setText } from '../dom.js';
-import { hash, inWords, whyLeft } from '../text/words.js';
+import { inWords, whyLeft } from '../text/words.js';
 
 /** An outage shorter than this is not shown. */
 const SHOW_AFTER_MS = 600;
@@ -63,11 +63,11 @@ export class Banner {
       else this.#showDown(status);
       return;
     }
-    const { left, delayed, name } = this.#room ?? {};
-    if (left) return this.#showLeft(whyLeft(name, left, this.#room.room.info), left);
+    const { left, delayed, called } = this.#room ?? {};
+    if (left) return this.#showLeft(whyLeft(called, left, this.#room.room.info), left);
     if (delayed) {
-      const taken = `Someone else in ${hash(name)} is using your name.`;
-      const why = delayed.error.code === 'username_taken' ? taken : inWords(delayed.error, { name: this.#chat.name, room: name });
+      const taken = `Someone else in ${called} is using your name.`;
+      const why = delayed.error.code === 'username_taken' ? taken : inWords(delayed.error, { name: this.#chat.name, where: called });
       return this.#display('delayed', `${why} Still trying to rejoin…`);
     }
     this.#element.hidden = true;
@@ -84,7 +84,7 @@ export class Banner {
       try {
         await this.#chat.join(room.name);
       } catch (problem) {
-        if (this.#room === room) this.#showLeft(inWords(problem, { name: this.#chat.name, room: room.name }), { reason, error: problem });
+        if (this.#room === room) this.#showLeft(inWords(problem, { name: this.#chat.name, where: room.called }), { reason, error: problem });
       } finally {
         this.#action.disabled = false;
       }

@@ -1,18 +1,22 @@
 // The page after the user has entered: creates the views and connects them.
 
 import { copyText } from '../clipboard.js';
-import { byId, closable, h, setAvatar } from '../dom.js';
+import { byId, closable, h, loadStyles, setAvatar } from '../dom.js';
 import { keepSession, session } from '../state/account.js';
 import { pathOf, placeAt } from '../state/address.js';
+import { keepInvite, openedInvite } from '../state/invite-link.js';
 import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
 import { markReferences } from '../text/marks.js';
-import { hash, inWords, plural } from '../text/words.js';
+import { isAddress } from '../text/names.js';
+import { inWords, plural } from '../text/words.js';
 import { Account } from './account.js';
 import { Announcer } from './announcer.js';
 import { Banner } from './banner.js';
 import { Composer } from './composer.js';
 import { Drawer } from './drawer.js';
 import { refuseFiles } from './files.js';
+import { Heading } from './heading.js';
+import { Invitations } from './invitations.js';
 import { copyLink, linkTo } from './invite.js';
 import { listenToKeys } from './keys.js';
 import { openRoomLinks } from './links.js';
@@ -38,8 +42,11 @@ let wanted = null;
 /** Parts of the page that are loaded when they are needed. */
 let picker = null;
 let search = null;
-/** The dialogs for moderation and the banner with the announcement, by name. */
+/** The dialogs and the banner that are loaded when they are needed, by name. */
 const dialogs = new Map();
+
+// The form does not need these. Who waits for this module waits for them, too.
+await Promise.all(['messages', 'highlight', 'composer', 'room'].map((name) => loadStyles(`/page/${name}.css`)));
 
 const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
@@ -49,6 +56,7 @@ const log = new LogView(announcer, {
   open: (seq) => showMessage(seq),
   newest: () => chat.shown && location.pathname !== pathOf(chat.shown.name) && history.replaceState(null, '', pathOf(chat.shown.name)),
   leave: () => composer.focus(),
+  invite: () => openInvite(),
 });
 /** What can be done with a message. */
 const actions = {
@@ -59,6 +67,7 @@ const actions = {
   delete: (message) => chat.shown.delete(message).catch((error) => toast.show(`Not deleted. ${inWords(error)}`)),
   react: (message, emoji) => chat.shown.react(message, emoji).catch((error) => toast.show(`Reaction not saved. ${inWords(error)}`)),
   pick: (message) => pickReaction(message),
+  report: (message) => openReport(message),
 };
 for (const action of ['warn', 'mute', 'kick', 'ban']) {
   actions[action] = ({ from, user, seq }) => openModeration({ username: from, user, seq }, action);
@@ -69,10 +78,11 @@ const people = new People();
 // A reloaded page starts a new session in the same rooms.
 const banner = new Banner(() => location.reload());
 const drawer = new Drawer();
-const switcher = new Switcher();
+const switcher = new Switcher({ browse: openDirectory, create: openCreateRoom });
 const noRoom = new NoRoom(() => switcher.open());
 const toast = new Toast((text) => announcer.announce(text));
 const account = new Account({ signedOut: leavePage });
+const heading = new Heading();
 const profile = new Profile();
 const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name) });
 
@@ -83,6 +93,7 @@ export function openChat(newChat) {
   byId('me-name').textContent = byId('me-name').title = chat.name;
   setAvatar(byId('me-avatar'), { username: chat.name, user: chat.userId });
   new Rooms(chat, () => drawer.close());
+  new Invitations(chat, (text) => toast.show(text));
   switcher.use(chat);
   composer.use(chat);
   banner.watch(chat);
@@ -94,7 +105,7 @@ export function openChat(newChat) {
   chat.on('announcement', showAnnouncement);
   chat.on('warned', showWarnings);
   chat.on('retracted', (messages) => announcer.retract(messages));
-  chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
+  chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${room.called}.`));
   const place = placeAt(location.href);
   const seq = place?.room === chat.shown.name ? place.seq : null;
   wanted = seq;
@@ -104,21 +115,22 @@ export function openChat(newChat) {
   showWarnings();
   showAnnouncement();
   joinListed();
+  useInvite();
 }
 
 /** Joins the other rooms of the last visit. */
 async function joinListed() {
   const failed = await chat.joinListed();
   if (failed.length === 0) return;
-  const rooms = failed.map(({ room }) => hash(room)).join(', ');
+  const rooms = failed.map(({ room }) => chat.called(room)).join(', ');
   const [{ room, error }] = failed;
-  toast.show(`Couldn’t join ${rooms}. ${inWords(error, { name: chat.name, room })}`, { action: 'Try again', act: joinListed });
+  toast.show(`Couldn’t join ${rooms}. ${inWords(error, { name: chat.name, where: chat.called(room) })}`, { action: 'Try again', act: joinListed });
 }
 
 function showRoom(room) {
   drawer.close();
   noRoom.show(!room);
-  byId('room-title').textContent = byId('room-title').title = room?.name ?? 'No room';
+  heading.show(chat, room);
   setPath(room ? pathOf(room.name, wanted) : '/');
   log.show(room);
   people.show(room);
@@ -127,7 +139,7 @@ function showRoom(room) {
   stopMarking();
   if (!room) return noRoom.focus();
   stopMarking = room.on('people', () => markOpenReferences(room));
-  announcer.announce(`You are in ${hash(room.name)}.`);
+  announcer.announce(`You are in ${room.called}.`);
   // On a phone the keyboard would cover half of the messages.
   if (hasKeyboard) composer.focus();
   else byId('room-title').focus();
@@ -146,18 +158,32 @@ function markOpenReferences(room) {
  * Shows a room, and joins it first if necessary. If there is a `seq`, shows the message with this
  * number.
  */
-async function goTo(room, seq = null) {
+async function goTo(room, seq = null, address = '') {
+  if (keepInvite(address)) return useInvite();
   wanted = seq;
   try {
     await chat.join(room);
   } catch (error) {
-    return switcher.openWith(room, error);
+    return couldNotJoin(room, error);
   } finally {
     wanted = null;
   }
   if (seq === null) return;
   setPath(pathOf(room, seq));
   await showMessage(seq);
+}
+
+/** Joins the room whose invite link the user has opened, perhaps before signing in. */
+async function useInvite() {
+  const { room } = openedInvite() ?? {};
+  if (room === undefined) return;
+  if (chat.hasAccount || !isAddress(room)) await goTo(room);
+  if (!chat.hasAccount) toast.show('This invitation is for people with an account. Sign in or create one to use it.', { action: 'Sign in', act: leavePage });
+}
+
+function couldNotJoin(room, error) {
+  if (isAddress(room)) toast.show(inWords(error, { name: chat.name, where: chat.called(room) }));
+  else switcher.openWith(room, error);
 }
 
 /** Shows a message of the room that is shown, with what is around it. */
@@ -198,8 +224,13 @@ async function openModeration(person, action) {
   const room = chat.shown;
   // On a phone the list with the roles need not have been open.
   await rolesIn(room).need();
-  const dialog = await load('moderate', async () => new (await import('./moderate.js')).Moderate((text) => toast.show(text)));
-  if (dialog) dialog.open(room, person, action);
+  await openDialog('moderate', async () => new (await import('./moderate.js')).Moderate((text) => toast.show(text)), room, person, action);
+}
+
+/** Loads a dialog if that is necessary, and opens it. */
+async function openDialog(name, create, ...context) {
+  const dialog = await load(name, create);
+  if (dialog) dialog.open(...context);
   else toast.show(NOT_LOADED);
 }
 
@@ -214,12 +245,49 @@ async function load(name, create) {
   }
 }
 
-async function openRoomSettings() {
-  const room = chat.shown;
+function openRoomSettings() {
   drawer.close();
-  const dialog = await load('room-settings', async () => new (await import('./room-settings.js')).RoomSettings((text) => toast.show(text)));
-  if (dialog) dialog.open(room);
-  else toast.show(NOT_LOADED);
+  return openDialog('room-settings', async () => new (await import('./room-settings.js')).RoomSettings((text) => toast.show(text)), chat.shown);
+}
+
+function openInvite() {
+  drawer.close();
+  return openDialog('invite', async () => new (await import('./invite-people.js')).InvitePeople(), chat.shown);
+}
+
+function openModerationLog() {
+  drawer.close();
+  return openDialog('moderation-log', async () => new (await import('./moderation-log.js')).ModerationLog(goTo), chat.shown);
+}
+
+function openReport(message) {
+  return openDialog('report', async () => new (await import('./report.js')).Report((text) => toast.show(text)), chat.shown, message);
+}
+
+function openDirectory() {
+  return openDialog('directory', async () => new (await import('./directory.js')).Directory(chat));
+}
+
+function openCreateRoom() {
+  return openDialog('create-room', async () => new (await import('./create-room.js')).CreateRoom(chat));
+}
+
+async function openDirect({ username }) {
+  drawer.close();
+  try {
+    await chat.openDirect(username);
+  } catch (error) {
+    const words = { not_found: 'There is no account with this name any more.', limit_reached: 'Your list of rooms, or theirs, is full.' };
+    toast.show(words[error.code] ?? inWords(error));
+  }
+}
+
+/** What the user can do from the card of a person in the list. */
+function actionsFor(person) {
+  const isGuest = person.user.startsWith('g_');
+  const canWrite = chat.hasAccount && !isGuest && !chat.shown.isMine(person) && !chat.shown.isDirect;
+  const write = { label: 'Send a message', act: () => openDirect(person), opens: null };
+  return [...canWrite ? [write] : [], ...moderationOf(person)];
 }
 
 /** What a moderator can do to a person in the list, each with its label. */
@@ -237,19 +305,24 @@ async function showWarnings() {
   const dialog = await load('warning', async () => new (await import('./warning.js')).Warnings(chat));
   if (dialog) return dialog.show();
   const { by, room, reason } = chat.warnings.at(-1);
-  addNotice('warning', `A moderator has warned you${room ? ` in ${hash(room)}` : ''}${by ? ` (${by})` : ''}${reason ? `: ${reason}` : '.'}`);
+  addNotice('warning', `A moderator has warned you${room ? ` in ${chat.called(room)}` : ''}${by ? ` (${by})` : ''}${reason ? `: ${reason}` : '.'}`);
 }
 
 async function copied(text, words) {
   toast.show(await copyText(text) ? words : 'The browser did not allow copying.');
 }
 
+/** Leaving a private room gives up the membership, so that it is asked first. */
 function leave(room) {
-  const { name } = room;
+  const { name, called } = room;
+  if (room.isPrivate && room.role !== null && room.left === null) {
+    return openDialog('leave-private', async () => new (await import('./leave-private.js')).LeavePrivate(chat, (text) => toast.show(text)), room);
+  }
   const { unsent, undo } = chat.leave(room);
   const lost = unsent > 0 ? ` ${plural(unsent, 'message was', 'messages were')} not sent.` : '';
-  const act = () => undo().catch((error) => switcher.openWith(name, error));
-  toast.show(`You left ${hash(name)}.${lost}`, { action: 'Undo', act });
+  const act = () => undo().catch((error) => couldNotJoin(name, error));
+  const done = room.isDirect ? `The conversation with ${called} is hidden until one of you writes.` : `You left ${called}.`;
+  toast.show(`${done}${lost}`, { action: 'Undo', act });
 }
 
 /** The announcement stays until it is withdrawn, or the user dismisses it. */
@@ -263,7 +336,7 @@ async function showAnnouncement() {
 }
 
 function showNotice({ room, level, body }) {
-  const notice = addNotice(level, h('strong', {}, room ? `Notice for ${hash(room.name)}: ` : 'Notice: '), body);
+  const notice = addNotice(level, h('strong', {}, room ? `Notice for ${chat.called(room.name)}: ` : 'Notice: '), body);
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
 }
 
@@ -296,7 +369,12 @@ function signOut() {
   location.reload();
 }
 
+/** The address of a room for members lets nobody in without an invitation. */
 async function copyShownLink() {
+  if (chat.shown.isForMembers) {
+    if (chat.shown.isModerator) return openInvite();
+    return toast.show('This room is private: a link does not let anyone in. Its moderators and owners can invite people.');
+  }
   if (await copyLink(chat.shown.name, byId('copy-link'))) announcer.announce('Link copied.');
 }
 
@@ -317,13 +395,15 @@ byId('open-people').addEventListener('click', openPeople);
 byId('open-search').addEventListener('click', openSearch);
 byId('copy-link').addEventListener('click', copyShownLink);
 byId('open-room-settings').addEventListener('click', openRoomSettings);
+byId('open-invite').addEventListener('click', openInvite);
+byId('open-moderation-log').addEventListener('click', openModerationLog);
 byId('leave-room').addEventListener('click', () => leave(chat.shown));
 openRoomLinks(byId('messages'), goTo);
 byId('people-list').addEventListener('click', ({ target }) => {
   const person = target.closest('.person');
   if (!person) return;
   const { name: username, user } = person.dataset;
-  profile.open(username, user, moderationOf({ username, user }));
+  profile.open(username, user, actionsFor({ username, user }));
 });
 refuseFiles(() => toast.show('Files can’t be sent here.'));
 document.querySelector('.skip').addEventListener('click', (event) => {
@@ -346,13 +426,18 @@ listenToKeys({
 
 window.addEventListener('popstate', () => {
   if (!chat) return;
+  // The user has put an invite link into the address bar. Its code does not stay there.
+  if (keepInvite(location.href)) {
+    history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
+    return useInvite();
+  }
   const place = placeAt(location.href);
   const name = place?.room ?? null;
   const room = chat.rooms.get(name);
   if (room) return showAgain(room, place.seq);
   history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
   // Going back to a room that the user left does not mean that they want to rejoin it.
-  if (name !== null) toast.show(`You’re not in ${hash(name)}.`, { action: `Join ${hash(name)}`, act: () => goTo(name) });
+  if (name !== null) toast.show(`You’re not in ${chat.called(name)}.`, { action: `Join ${chat.called(name)}`, act: () => goTo(name) });
 });
 
 /** The browser goes back or forward to a room, or to a message. */

@@ -3,7 +3,7 @@
 import { byId, setText } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { commandOf } from '../text/commands.js';
-import { hash, inWords, whoPosts, whyMuted } from '../text/words.js';
+import { inWords, whoPosts, whyMuted } from '../text/words.js';
 import { Completion } from './completion.js';
 import { Formatting } from './formatting.js';
 import { excerptOf } from './quote.js';
@@ -197,7 +197,7 @@ export class Composer {
       try {
         this.#room.send(command.send);
       } catch (error) {
-        return this.#showError(inWords(error, { room: this.#room.name }));
+        return this.#showError(inWords(error));
       }
     }
     this.#text.value = '';
@@ -231,7 +231,7 @@ export class Composer {
   #enable() {
     const isOut = this.#room.left !== null;
     const { postersOnly } = this.#room;
-    const where = hash(this.#room.name);
+    const where = this.#room.called;
     const isMuted = !isOut && this.#room.isSilenced;
     setText(byId('compose-muted'), isMuted ? whyMuted(this.#room.room.standing) : '');
     if (isOut) this.#text.placeholder = `You’re not in ${where}`;

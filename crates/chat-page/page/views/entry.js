@@ -3,10 +3,11 @@
 import { keepSession, register, session, signIn, signOut, site, siteName } from '../state/account.js';
 import { Chat } from '../state/chat.js';
 import { guestToken } from '../state/guest.js';
+import { needsAccount, openedInvite } from '../state/invite-link.js';
 import { byId, setText } from '../dom.js';
 import { persistent, perTab } from '../state/storage.js';
-import { isolated, nextName, validNameFrom } from '../text/names.js';
-import { hash, inWords } from '../text/words.js';
+import { isAddress, isolated, nextName, validNameFrom } from '../text/names.js';
+import { hash, inWords, label } from '../text/words.js';
 
 const FIELD_OF = {
   invalid_username: 'name', username_taken: 'name', name_reserved: 'name', wrong_password: 'password',
@@ -76,8 +77,14 @@ export class Entry {
     this.#siteArrived = site().then((known) => {
       this.#site = known;
       this.#showSite(known);
-      this.#setMode(this.#mode === 'guest' && !known.guests ? 'sign-in' : this.#mode);
+      const signsIn = !known.guests || (known.accounts && this.#invited);
+      this.#setMode(this.#mode === 'guest' && signsIn ? 'sign-in' : this.#mode);
     });
+  }
+
+  /** Whether the form is for a room that the user can only join with an account. */
+  get #invited() {
+    return session() === null && (openedInvite()?.room === this.#room.value || needsAccount(this.#room.value));
   }
 
   /** Shows what the site says about itself. */
@@ -91,7 +98,7 @@ export class Entry {
   }
 
   #setTitle() {
-    document.title = this.#addressed ? `${this.#addressed} – ${siteName()}` : siteName();
+    document.title = this.#addressed ? `${label({ room: this.#addressed })} – ${siteName()}` : siteName();
   }
 
   /** Shows the fields that a way to get in needs, and offers the other ways. */
@@ -99,10 +106,12 @@ export class Entry {
     this.#mode = mode;
     const { lead, button, others } = MODES[mode];
     const isOffered = {
-      guest: this.#site.guests, 'sign-in': this.#site.accounts,
+      guest: this.#site.guests && !needsAccount(this.#room.value), 'sign-in': this.#site.accounts,
       register: this.#site.accounts && this.#site.registration !== 'closed', 'sign-out': true,
     };
-    byId('entry-lead').textContent = lead ?? `Signed in as ${isolated(session()?.username ?? '')}.`;
+    byId('entry-lead').textContent = this.#invited
+      ? 'This invitation is for people with an account. Sign in or create one.'
+      : lead ?? `Signed in as ${isolated(session()?.username ?? '')}.`;
     byId('entry-name-field').hidden = mode === 'signed-in';
     byId('entry-password-field').hidden = !['sign-in', 'register'].includes(mode);
     byId('entry-password-hint').hidden = mode !== 'register';
@@ -125,12 +134,19 @@ export class Entry {
     this.#main.hidden = false;
     this.#name.value = persistent.get('name') ?? '';
     this.#addressed = room;
-    const visited = room ?? persistent.get('room');
-    this.#awaitsProposal = visited === null;
-    this.#room.value = visited ?? 'lobby';
+    this.#fillRoom(room);
+    this.#setMode(this.#mode);
     byId('entry-title').textContent = room ? `Join ${hash(room)}` : 'Join the chat';
     this.#setTitle();
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
+  }
+
+  /** An address is not for people: the form keeps it, and does not show it. */
+  #fillRoom(room) {
+    const visited = room ?? persistent.get('room');
+    this.#awaitsProposal = visited === null;
+    this.#room.value = visited ?? this.#site.default_room ?? 'lobby';
+    this.#room.parentElement.hidden = isAddress(this.#room.value);
   }
 
   /**
@@ -139,8 +155,7 @@ export class Entry {
    */
   async enter(name, room, { waitForName = false } = {}) {
     this.#name.value = name;
-    this.#room.value = room;
-    this.#awaitsProposal = false;
+    this.#fillRoom(room);
     return this.#submit(waitForName);
   }
 
@@ -212,7 +227,8 @@ export class Entry {
       setText(this.#status, '');
       return this.#join.focus();
     }
-    const text = inWords(error, { name, room });
+    const text = inWords(error, { name, where: hash(room) });
+    if (error.code === 'not_found') this.#fillRoom(null);
     const field = FIELD_OF[error.code];
     if (field) this.#refuse(field, text);
     if (error.code === 'username_taken') this.#suggest(nextName(name));

@@ -6,7 +6,9 @@ import { placeAt } from '../state/address.js';
 /** Whether a click has no other meaning for the browser. */
 export const isPlainClick = ({ button, ctrlKey, metaKey, shiftKey, altKey }) => button === 0 && !ctrlKey && !metaKey && !shiftKey && !altKey;
 
-/** `open(room, seq)` shows a room, and its message with this number unless that is `null`. */
+/**
+ * `open(room, seq, address)` shows a room, and its message with this number unless that is `null`.
+ */
 export function openRoomLinks(element, open) {
   element.addEventListener('click', (event) => {
     const link = event.target.closest('a[href]');
@@ -14,6 +16,6 @@ export function openRoomLinks(element, open) {
     const place = placeAt(link.href);
     if (place === null) return;
     event.preventDefault();
-    open(place.room, place.seq);
+    open(place.room, place.seq, link.href);
   });
 }

@@ -4,7 +4,7 @@
 
 import { byId, h } from '../dom.js';
 import { dayName, onNewDay } from '../text/time.js';
-import { hash, newMessages, plural } from '../text/words.js';
+import { newMessages, plural } from '../text/words.js';
 import { MessageActions } from './actions.js';
 import { isPlainClick } from './links.js';
 import { isCut, toggle } from './long.js';
@@ -71,8 +71,8 @@ export class LogView {
   /**
    * `on` has `edit(text, replyTo)`, which puts a text back into the message box;
    * `act(name, message, emoji)`, which carries out an action of a message; `open(seq)`, which shows
-   * a message; `newest()`, called when the log shows the newest message; and `leave()`, which moves
-   * the focus out of the log.
+   * a message; `newest()`, called when the log shows the newest message; `invite()`, which opens
+   * the dialog that invites people; and `leave()`, which moves the focus out of the log.
    */
   constructor(announcer, on) {
     this.#announcer = announcer;
@@ -553,13 +553,15 @@ export class LogView {
   #updateBeginning() {
     const { more, loading, historyFailed, items, name } = this.#room;
     const state = historyFailed ? 'failed' : loading || more || this.#start > 0 ? 'loading' : items.length > 0 ? 'beginning' : 'empty';
-    if (this.#beginning.dataset.state === state && this.#beginning.dataset.room === name) return;
+    const { called } = this.#room;
+    if (this.#beginning.dataset.state === state && this.#beginning.dataset.room === name && this.#beginning.dataset.called === called) return;
     // Its height may change.
     this.#keepPosition(() => this.#showBeginning(state, name));
   }
 
   #showBeginning(state, name) {
-    Object.assign(this.#beginning.dataset, { state, room: name });
+    const { called } = this.#room;
+    Object.assign(this.#beginning.dataset, { state, room: name, called });
     if (state === 'failed') {
       const retry = () => {
         this.#room.historyFailed = null;
@@ -567,8 +569,8 @@ export class LogView {
       };
       this.#beginning.replaceChildren('Couldn’t load earlier messages. ', h('button', { type: 'button', onclick: retry }, 'Try again'));
     } else if (state === 'loading') this.#beginning.replaceChildren('Loading earlier messages…');
-    else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${hash(name)}.`);
-    else this.#beginning.replaceChildren(...welcome(name));
+    else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${called}.`);
+    else this.#beginning.replaceChildren(...welcome(this.#room, this.#on.invite));
   }
 
   #updateJumpButtons() {

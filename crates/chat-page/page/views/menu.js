@@ -34,7 +34,7 @@ export class MessageMenu {
   }
 
   /** `position` is `{right, top}`; by default it is at the message. */
-  open(message, { canPost, canEdit, canDelete, canModerate }, article, position) {
+  open(message, { canPost, canEdit, canDelete, canModerate, canReport }, article, position) {
     if (this.#dialog.open) return;
     [this.#message, this.#article, this.#isPressed] = [message, article, false];
     this.#menu.replaceChildren(...[
@@ -44,6 +44,7 @@ export class MessageMenu {
       this.#item('copy', 'Copy text', 'copy'),
       this.#item('link', 'Copy link', 'link'),
       canDelete && this.#item('delete', 'Delete', 'delete'),
+      canReport && this.#item('report', 'Report…', 'flag'),
       canModerate && this.#item('warn', 'Warn author…', 'warn'),
       canModerate && this.#item('mute', 'Mute author…', 'mute'),
       canModerate && this.#item('kick', 'Kick author…', 'leave'),
@@ -107,6 +108,8 @@ export class MessageMenu {
 
   /** The focus goes back to where it was, or to the message if that is gone. */
   #closed() {
+    // The menu may be open again before the event of its closing arrives.
+    if (this.#dialog.open) return;
     const [{ seq }, article] = [this.#message, this.#article];
     this.#message = this.#article = null;
     const { activeElement, body } = document;

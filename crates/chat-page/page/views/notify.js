@@ -3,11 +3,11 @@
 import { siteName } from '../state/account.js';
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
-import { hash, unreadCount } from '../text/words.js';
+import { unreadCount } from '../text/words.js';
 
 export function watchTitle(chat) {
   const update = () => {
-    const room = chat.shown ? `${isolated(chat.shown.name)} – ${siteName()}` : siteName();
+    const room = chat.shown ? `${isolated(chat.shown.label)} – ${siteName()}` : siteName();
     document.title = chat.unread > 0 ? `(${unreadCount(chat)}) ${room}` : room;
   };
   chat.on('rooms', update);
@@ -29,7 +29,7 @@ export function notifyOfMentions(chat) {
     if (isSeen || room.isMuted || !settings.get('notify') || globalThis.Notification?.permission !== 'granted') return;
     try {
       const options = { body: message.body.slice(0, 200), tag: `chatd-${room.name}`, icon: '/page/icon.svg' };
-      const notification = new Notification(`${isolated(message.from)} in ${hash(room.name)}`, options);
+      const notification = new Notification(`${isolated(message.from)}${room.isDirect ? '' : ` in ${room.called}`}`, options);
       shown.set(room, { seq: message.seq, notification });
       notification.addEventListener('click', () => {
         window.focus();

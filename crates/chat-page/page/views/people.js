@@ -24,8 +24,13 @@ export class People {
   #unsubscribes = [];
   #frame = 0;
   #settings = byId('open-room-settings');
+  #invite = h('button', { id: 'open-invite', class: 'people-settings', type: 'button', 'aria-haspopup': 'dialog' }, 'Invite people');
+  #log = h('button', { id: 'open-moderation-log', class: 'people-settings', type: 'button', 'aria-haspopup': 'dialog' }, 'Reports and log');
+  #actions = h('div', { class: 'people-actions', hidden: true });
 
   constructor() {
+    this.#settings.replaceWith(this.#actions);
+    this.#actions.append(this.#invite, this.#settings, this.#log);
     this.#search.addEventListener('input', () => this.#schedule());
     this.#list.addEventListener('keydown', (event) => moveInList(event, this.#buttons));
     this.#list.addEventListener('focusin', ({ target }) => this.#setTabStop(target));
@@ -45,7 +50,7 @@ export class People {
       room.on('people', () => this.#schedule()), room.on('state', () => this.#schedule()), room.on('typing', () => this.#updateTyping()),
       rolesIn(room).on('change', () => this.#schedule()),
     ] : [];
-    this.#settings.hidden = true;
+    this.#actions.hidden = true;
     if (!room) return;
     this.#needRoles();
     this.#render();
@@ -102,7 +107,7 @@ export class People {
     const members = [...room.members.values()].filter(isWanted);
     members.sort(({ username: one }, { username: other }) => (other === me) - (one === me) || byName(one, other));
     this.#show(this.#items(members.slice(0, MAX_LISTED), me));
-    this.#offerSettings();
+    this.#offerActions();
     const count = room.memberCount - (isOut ? 1 : 0);
     byId('people-count').textContent = byId('people-total').textContent = count.toLocaleString();
     byId('people-words').textContent = count === 1 ? ' person here' : ' people here';
@@ -146,11 +151,16 @@ export class People {
     for (const each of this.#buttons) each.tabIndex = each === button ? 0 : -1;
   }
 
-  /** Owners change the settings. A room without an owner can be registered. */
-  #offerSettings() {
-    const { left, isOwner, hasAccount } = this.#room;
-    const canRegister = hasAccount && rolesIn(this.#room).isUnowned;
-    this.#settings.hidden = left !== null || !(isOwner || canRegister);
+  /**
+   * Owners change the settings, and moderators invite. A room without an owner can be registered.
+   * In a direct room there is nothing to do.
+   */
+  #offerActions() {
+    const { left, isOwner, isModerator, hasAccount, isDirect, isPrivate } = this.#room;
+    const canRegister = hasAccount && !isPrivate && rolesIn(this.#room).isUnowned;
+    this.#settings.hidden = !(isOwner || canRegister);
+    this.#invite.hidden = this.#log.hidden = !isModerator;
+    this.#actions.hidden = left !== null || isDirect || (this.#settings.hidden && !isModerator);
     this.#settings.textContent = isOwner ? 'Room settings' : 'Register this room';
   }
 

@@ -5,7 +5,7 @@ import { profileOf } from '../state/account.js';
 
 export class Profile {
   #dialog = byId('profile');
-  #actions = h('div', { class: 'profile-actions', role: 'group', 'aria-label': 'Moderation' });
+  #actions = h('div', { class: 'profile-actions', role: 'group', 'aria-label': 'Actions' });
   #shown = null;
 
   constructor() {
@@ -13,7 +13,9 @@ export class Profile {
     this.#dialog.append(this.#actions);
   }
 
-  /** `actions` is what the user can do to this one: `{label, act}`. */
+  /**
+   * `actions` is what the user can do: `{label, act, opens}`. `opens` says what the button opens.
+   */
   async open(username, user, actions = []) {
     const isGuest = user.startsWith('g_');
     this.#shown = user;
@@ -21,7 +23,7 @@ export class Profile {
     byId('profile-kind').textContent = isGuest ? 'Guest: this name is not registered.' : 'Registered user';
     for (const id of ['profile-display', 'profile-text', 'profile-since']) setText(byId(id), '');
     this.#actions.hidden = actions.length === 0;
-    this.#actions.replaceChildren(...actions.map(({ label, act }) => h('button', { type: 'button', 'aria-haspopup': 'dialog', onclick: () => {
+    this.#actions.replaceChildren(...actions.map(({ label, act, opens = 'dialog' }) => h('button', { type: 'button', 'aria-haspopup': opens, onclick: () => {
       this.#dialog.close();
       act();
     } }, label)));

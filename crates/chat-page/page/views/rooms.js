@@ -38,10 +38,13 @@ export class Rooms {
   #item(room, existing) {
     const item = existing ?? h('li', { 'data-room': room.name },
       h('a', { class: 'room-link', href: pathOf(room.name), 'data-room': room.name },
-        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: room.name }, room.name),
+        h('span', { class: 'hash', 'aria-hidden': 'true' }), h('span', { class: 'room-name', dir: 'auto' }),
         h('span', { class: 'badge mentioned', hidden: true }), h('span', { class: 'badge unread', hidden: true }), h('span', { class: 'visually-hidden' })));
     const [link] = item.children;
-    const [, , mentions, badge, words] = link.children;
+    const [sign, name, mentions, badge, words] = link.children;
+    sign.textContent = room.sign;
+    // Names change.
+    if (name.textContent !== room.label) name.textContent = name.title = room.label;
     if (room === this.#chat.shown) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
     link.classList.toggle('has-unread', room.unread > 0);

@@ -4,7 +4,7 @@ import { closable, h, icon, loadStyles } from '../dom.js';
 import { pathOf } from '../state/address.js';
 import { textOf } from '../text/html.js';
 import { clock, dayName, full } from '../text/time.js';
-import { hash, inWords, plural } from '../text/words.js';
+import { inWords, plural } from '../text/words.js';
 import { isPlainClick } from './links.js';
 
 const PAGE_SIZE = 30;
@@ -71,7 +71,7 @@ export class Search {
     if (this.#chat !== chat) chat.on('retracted', (messages) => this.#retract(messages));
     this.#chat = chat;
     const { shown } = chat;
-    this.#thisRoom.textContent = shown ? `This room: ${hash(shown.name)}` : 'This room';
+    this.#thisRoom.textContent = shown ? `This room: ${shown.called}` : 'This room';
     this.#thisRoom.disabled = !shown;
     if (!shown) this.#where.value = 'all';
     const names = shown ? [...shown.room.members.keys()].slice(0, 200) : [];
@@ -136,7 +136,7 @@ export class Search {
     return h('li', { 'data-room': room, 'data-seq': seq },
       h('a', { class: 'result', href: pathOf(room, seq), 'data-room': room, 'data-seq': seq },
         h('span', { class: 'result-head' }, h('strong', { dir: 'auto' }, from),
-          this.#asked.room === undefined && h('span', { class: 'quiet', dir: 'auto' }, hash(room)),
+          this.#asked.room === undefined && h('span', { class: 'quiet', dir: 'auto' }, this.#chat.called(room)),
           h('time', { class: 'quiet', datetime: sentAt, title: full(sent) }, `${dayName(sent)} ${clock(sent)}`)),
         h('span', { class: 'result-text', dir: 'auto' }, excerpt(message, this.#asked.query))));
   }

@@ -3,6 +3,7 @@
 
 import { emojiList } from '../state/emoji.js';
 import { COMMANDS } from '../text/commands.js';
+import { isAddress } from '../text/names.js';
 import { fold } from '../text/references.js';
 
 const MAX_SUGGESTIONS = 8;
@@ -38,7 +39,7 @@ function matching(members, query, except) {
 const person = (member) => ({ typed: `@${member.username}`, insert: `@${member.username} `, member, label: member.username });
 
 function rooms(query, chat) {
-  const names = [...chat.rooms.keys()];
+  const names = [...chat.rooms.keys()].filter((name) => !isAddress(name));
   return best(names, query, (name) => name).map((name) => ({ typed: `#${name}`, insert: `#${name} `, symbol: '#', label: name }));
 }
 

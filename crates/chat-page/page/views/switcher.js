@@ -2,8 +2,10 @@
 
 import { byId, closable, h, setText } from '../dom.js';
 import { roomAt } from '../state/address.js';
+import { keepInvite } from '../state/invite-link.js';
+import { isAddress } from '../text/names.js';
 import { fold } from '../text/references.js';
-import { hash, inWords, unreadCount } from '../text/words.js';
+import { inWords, unreadCount } from '../text/words.js';
 
 export class Switcher {
   #dialog = byId('switcher');
@@ -12,12 +14,22 @@ export class Switcher {
   #go = byId('switcher-go');
   #list = byId('switcher-list');
   #chat;
-  /** The options: `{name, isNew, unread, unreadMore, mentioned}`. */
+  #create = h('button', { id: 'create-private', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Create a private room');
+  /** The options: `{name, text, sign, isNew, unread, unreadMore, mentioned}`. */
   #choices = [];
   #active = 0;
 
-  constructor() {
+  /** `browse()` shows the public rooms, and `create()` creates a private one. */
+  constructor({ browse, create }) {
     closable(this.#dialog);
+    const opensInstead = (button, open) => button.addEventListener('click', () => {
+      this.#dialog.close();
+      open();
+    });
+    const directory = h('button', { id: 'browse-rooms', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Browse public rooms');
+    opensInstead(directory, browse);
+    opensInstead(this.#create, create);
+    this.#go.after(h('div', { class: 'switcher-more' }, directory, this.#create));
     byId('switcher-form').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#enter(this.#choices[this.#active]?.name);
@@ -41,6 +53,7 @@ export class Switcher {
 
   open() {
     if (!this.#chat || this.#dialog.open) return;
+    this.#create.hidden = !this.#chat.hasAccount;
     this.#input.value = '';
     this.#showError('');
     this.#suggest();
@@ -51,9 +64,10 @@ export class Switcher {
   /** Opens the dialog with a room that could not be joined. */
   openWith(room, error) {
     this.open();
-    this.#input.value = room;
+    // An address is not for people.
+    this.#input.value = isAddress(room) ? '' : room;
     this.#suggest();
-    this.#showError(inWords(error, { name: this.#chat.name, room }));
+    this.#showError(inWords(error, { name: this.#chat.name, where: this.#chat.called(room) }));
   }
 
   #key(event) {
@@ -67,11 +81,13 @@ export class Switcher {
   async #enter(name) {
     if (!name) return this.#input.focus();
     this.#go.disabled = true;
+    // The user may have pasted an invite link.
+    keepInvite(this.#input.value.trim());
     try {
       await this.#chat.join(name);
       this.#dialog.close();
     } catch (error) {
-      this.#showError(inWords(error, { name: this.#chat.name, room: name }));
+      this.#showError(inWords(error, { name: this.#chat.name, where: this.#chat.called(name) }));
       this.#input.focus();
     } finally {
       this.#go.disabled = false;
@@ -100,7 +116,7 @@ export class Switcher {
     active?.scrollIntoView({ block: 'nearest' });
     const choice = this.#choices[index];
     this.#go.disabled = choice === undefined;
-    this.#go.textContent = choice === undefined ? 'Open' : `${choice.isNew ? 'Create' : 'Open'} ${hash(choice.name)}`;
+    this.#go.textContent = choice === undefined ? 'Open' : `${choice.isNew && !isAddress(choice.name) ? 'Create' : 'Open'} ${choice.called}`;
   }
 }
 
@@ -117,24 +133,25 @@ function wantedRoom(text) {
  */
 function choices(chat, wanted) {
   const key = fold(wanted);
-  const rank = ({ name }) => {
+  // A room is found by what it is called, and by its name.
+  const rank = ({ name, label: text }) => {
     if (name === wanted) return 0;
-    const at = fold(name).indexOf(key);
-    return at > 0 ? 2 : at === 0 ? 1 : -1;
+    const found = (isAddress(name) ? [text] : [text, name]).map((each) => fold(each).indexOf(key)).filter((at) => at >= 0);
+    return found.length === 0 ? -1 : Math.min(...found) > 0 ? 2 : 1;
   };
   const rooms = [...chat.rooms.values()].filter((room) => rank(room) >= 0);
   // With an empty field the room that is shown comes last.
   const order = wanted === '' ? (room) => Number(room === chat.shown) : rank;
   rooms.sort((one, other) => order(one) - order(other));
-  const found = rooms.map(({ name, unread, unreadMore, mentioned }) => ({ name, unread, unreadMore, mentioned, isNew: false }));
-  if (wanted !== '' && !chat.rooms.has(wanted)) found.push({ name: wanted, unread: 0, unreadMore: false, mentioned: 0, isNew: true });
+  const found = rooms.map(({ name, label: text, called, sign, unread, unreadMore, mentioned }) => ({ name, text, called, sign, unread, unreadMore, mentioned, isNew: false }));
+  if (wanted !== '' && !chat.rooms.has(wanted)) found.push({ name: wanted, called: chat.called(wanted), unread: 0, unreadMore: false, mentioned: 0, isNew: true });
   return found;
 }
 
-function option({ name, isNew, unread, unreadMore, mentioned }, index) {
+function option({ name, text, called, sign, isNew, unread, unreadMore, mentioned }, index) {
   const words = isNew
-    ? [h('span', { class: 'room-name' }, `Create ${hash(name)}`), h('span', { class: 'quiet create-hint' }, 'or join it')]
-    : [h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name)];
+    ? [h('span', { class: 'room-name' }, `${isAddress(name) ? 'Open' : 'Create'} ${called}`), !isAddress(name) && h('span', { class: 'quiet create-hint' }, 'or join it')]
+    : [h('span', { class: 'hash', 'aria-hidden': 'true' }, sign), h('span', { class: 'room-name', dir: 'auto', title: text }, text)];
   return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name }, words,
     mentioned > 0 && h('span', { class: 'badge mentioned' }, `@${mentioned}`),
     unread > 0 && h('span', { class: 'badge unread' }, unreadCount({ unread, unreadMore })));

@@ -1,7 +1,7 @@
 // The dialog with a warning by a moderator. It is loaded when the first warning arrives.
 
 import { h, loadStyles, setText } from '../dom.js';
-import { hash, when } from '../text/words.js';
+import { when } from '../text/words.js';
 
 const styles = loadStyles('/page/moderation.css');
 
@@ -35,7 +35,7 @@ export class Warnings {
     const [warning] = this.#chat.warnings;
     if (!warning) return;
     const { by, room, reason, at } = warning;
-    this.#from.replaceChildren(by ? h('strong', { dir: 'auto' }, by) : 'An admin', room ? ` in ${hash(room)}, ` : ' on this server, ', when(at));
+    this.#from.replaceChildren(by ? h('strong', { dir: 'auto' }, by) : 'An admin', room ? ` in ${this.#chat.called(room)}, ` : ' on this server, ', when(at));
     setText(this.#reason, reason ?? '');
     this.#dialog.showModal();
   }

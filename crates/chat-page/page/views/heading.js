@@ -1,0 +1,45 @@
+// What the room is called, and what it is about: in the header, and above the people.
+
+import { byId, h, setText } from '../dom.js';
+
+export class Heading {
+  #title = byId('room-title');
+  /** One line. The whole text is above the people, too: a phone has no pointer to show a title. */
+  #topic = h('p', { id: 'room-topic', class: 'room-topic', dir: 'auto', hidden: true });
+  #about = h('p', { id: 'people-topic', class: 'people-topic', dir: 'auto', hidden: true });
+  #copyLink = byId('copy-link');
+  #leave = byId('leave-room');
+  #unsubscribes = [];
+
+  constructor() {
+    const heading = h('div', { class: 'heading' });
+    this.#title.replaceWith(heading);
+    heading.append(this.#title, this.#topic);
+    byId('people').querySelector('header').after(this.#about);
+  }
+
+  show(chat, room) {
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    this.#unsubscribes = room ? [chat.on('rooms', () => this.#update(room))] : [];
+    this.#update(room);
+  }
+
+  #update(room) {
+    const name = room?.label ?? 'No room';
+    // An unchanged text is not set again, because a screen reader may be reading it.
+    setText(this.#title, name);
+    this.#title.title = name;
+    this.#title.dataset.sign = room?.sign ?? '';
+    const topic = room?.room.info?.topic ?? '';
+    for (const element of [this.#topic, this.#about]) setText(element, topic);
+    this.#topic.title = topic;
+    this.#copyLink.hidden = room?.isDirect === true;
+    labelled(this.#copyLink, room?.isForMembers ? 'Invite people' : 'Copy a link to this room');
+    labelled(this.#leave, room?.isDirect ? 'Hide this conversation' : 'Leave this room');
+  }
+}
+
+function labelled(button, label) {
+  button.title = label;
+  button.setAttribute('aria-label', label);
+}

@@ -1,0 +1,188 @@
+// The dialog with the open reports in a room, and with what was done there. It is loaded when it is
+// opened for the first time.
+
+import { closable, h, icon, loadStyles, setText } from '../dom.js';
+import { isolated } from '../text/names.js';
+import { full } from '../text/time.js';
+import { inWords, when } from '../text/words.js';
+
+const PAGE_SIZE = 50;
+
+const styles = loadStyles('/page/moderation.css');
+
+/** What was done, in a sentence. `whom` is the user whom it concerns. */
+const ACTS = {
+  register: () => 'registered this room',
+  set_role: (whom, { role }) => (role ? `made ${whom} ${role === 'owner' ? 'an' : 'a'} ${role}` : `took the role of ${whom} away`),
+  configure: () => 'changed the settings',
+  kick: (whom) => `removed ${whom} from the room`,
+  ban: (whom) => `banned ${whom}`,
+  unban: (whom) => `ended the ban of ${whom}`,
+  mute: (whom) => `muted ${whom}`,
+  unmute: (whom) => `ended the mute of ${whom}`,
+  warn: (whom) => `warned ${whom}`,
+  delete: (whom) => `deleted a message of ${whom}`,
+  invite: (whom) => `invited ${whom}`,
+  accept: () => 'accepted the invitation',
+  end_invitation: (whom, { by, username }) => (by === username ? 'declined the invitation' : `ended the invitation of ${whom}`),
+  invite_link: () => 'made an invite link',
+  use_link: () => 'joined with an invite link',
+  end_links: () => 'ended all invite links',
+  enter: () => 'entered the room as a moderator of this server',
+  close_report: (whom, { username }) => (username ? `closed a report about a message of ${whom}` : 'closed a report'),
+};
+/** These end at a time, if they have one. */
+const HAVE_END = new Set(['ban', 'mute', 'invite', 'invite_link']);
+
+export class ModerationLog {
+  #reports = new Pages('reports', 'There are no open reports.', (report) => this.#report(report));
+  #log = new Pages('records', 'Nothing was done here yet.', (record) => logItem(record));
+  #error = h('p', { id: 'moderation-log-error', class: 'error', role: 'alert', hidden: true });
+  #title = h('h2', { id: 'moderation-log-title' });
+  #dialog = h('dialog', { id: 'moderation-log', class: 'modal form-dialog', 'aria-labelledby': 'moderation-log-title' },
+    h('header', { class: 'modal-head' }, this.#title,
+      h('button', { class: 'icon', type: 'button', 'data-close': true, 'aria-label': 'Close' }, icon('close'))),
+    this.#error, h('h3', {}, 'Open reports'), this.#reports.elements, h('h3', {}, 'Log'), this.#log.elements);
+  #goTo;
+  #room = null;
+
+  /** `goTo(room, seq)` shows a message. */
+  constructor(goTo) {
+    this.#goTo = goTo;
+    document.body.append(this.#dialog);
+    closable(this.#dialog);
+  }
+
+  async open(room) {
+    await styles;
+    if (this.#dialog.open) return;
+    this.#room = room;
+    this.#title.replaceChildren('Reports and log of ', h('bdi', {}, room.called));
+    setText(this.#error, '');
+    this.#dialog.showModal();
+    await this.#attempt(() => Promise.all([
+      this.#reports.begin((query) => room.room.reports(query), (failure) => this.#fail(failure)),
+      this.#log.begin((query) => room.room.audit(query), (failure) => this.#fail(failure)),
+    ]));
+  }
+
+  #report({ number, at, by, target, from, body, reason }) {
+    const go = () => {
+      this.#dialog.close();
+      this.#goTo(this.#room.name, target);
+    };
+    const item = h('li', { class: 'entry', 'data-report': number },
+      h('p', {}, h('strong', { dir: 'auto' }, by), ' reported a message of ', h('strong', { dir: 'auto' }, from), ', ', time(at)),
+      h('blockquote', { class: 'reported', dir: 'auto' }, body),
+      reason && h('p', { class: 'entry-text', dir: 'auto' }, `Reason: ${reason}`),
+      h('div', { class: 'entry-buttons' },
+        h('button', { type: 'button', onclick: go }, 'Go to message'),
+        h('button', { type: 'button', 'aria-label': `Close the report by ${by}`, onclick: () => this.#attempt(() => this.#close(number, item)) }, 'Close')));
+    return item;
+  }
+
+  async #close(number, item) {
+    try {
+      await this.#room.room.closeReport(number);
+    } catch (error) {
+      // Another moderator has closed it.
+      if (error.code !== 'not_found') throw error;
+    }
+    (item.nextElementSibling ?? item.previousElementSibling)?.querySelector('button').focus();
+    this.#reports.remove(item);
+    await this.#log.begin((query) => this.#room.room.audit(query), (failure) => this.#fail(failure));
+  }
+
+  async #attempt(act) {
+    setText(this.#error, '');
+    try {
+      await act();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error) {
+    setText(this.#error, error.code === 'forbidden' ? 'Only moderators and owners of this room see its reports and its log.' : inWords(error));
+  }
+}
+
+/** A list that is read page by page, newest first. */
+class Pages {
+  #key;
+  #create;
+  #list = h('ol', { class: 'entries' });
+  #empty;
+  #more = h('button', { class: 'wide', type: 'button', hidden: true, onclick: () => this.#readMore() }, 'Show older');
+  #read = null;
+  #fail = null;
+  #before;
+
+  /** `key` is the name of the list in a page, and `create(entry)` makes its elements. */
+  constructor(key, empty, create) {
+    this.#key = key;
+    this.#create = create;
+    this.#list.id = `moderation-log-${key}`;
+    this.#empty = h('p', { class: 'quiet', hidden: true }, empty);
+  }
+
+  get elements() {
+    return [this.#empty, this.#list, this.#more];
+  }
+
+  /**
+   * Reads the newest page. `read(query)` resolves with a page, and `fail(error)` says why one is
+   * missing.
+   */
+  begin(read, fail) {
+    [this.#read, this.#fail, this.#before] = [read, fail, undefined];
+    return this.#page();
+  }
+
+  remove(item) {
+    item.remove();
+    this.#empty.hidden = this.#list.childElementCount > 0 || !this.#more.hidden;
+  }
+
+  async #page() {
+    const [read, before] = [this.#read, this.#before];
+    const page = await read({ before, limit: PAGE_SIZE });
+    if (read !== this.#read) return;
+    const entries = page[this.#key];
+    const items = entries.map((entry) => this.#create(entry));
+    if (before === undefined) this.#list.replaceChildren(...items);
+    else this.#list.append(...items);
+    this.#before = entries.at(-1)?.number ?? before;
+    this.#more.hidden = !page.more;
+    this.#empty.hidden = this.#list.childElementCount > 0;
+  }
+
+  async #readMore() {
+    this.#more.disabled = true;
+    try {
+      await this.#page();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#more.disabled = false;
+    }
+  }
+}
+
+function logItem(record) {
+  return h('li', { class: 'entry', 'data-act': record.act }, h('p', { class: 'entry-text', dir: 'auto' }, sentence(record)), h('p', { class: 'quiet' }, time(record.at)));
+}
+
+function sentence(record) {
+  const { by, act, username, until, reason } = record;
+  const who = by ? isolated(by) : 'An admin of this server';
+  // An act of a newer server is shown as it is.
+  const done = ACTS[act]?.(username ? isolated(username) : 'someone', record) ?? `${act.replaceAll('_', ' ')}${username ? ` (${isolated(username)})` : ''}`;
+  const end = until && HAVE_END.has(act) ? `${act === 'invite_link' ? ', valid' : ''} until ${when(until)}` : '';
+  return `${who} ${done}${end}${reason ? `: ${reason}` : '.'}`;
+}
+
+function time(at) {
+  const date = new Date(at);
+  return h('time', { datetime: at, title: full(date) }, when(date));
+}
