@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_access::Denied;
 use chat_history::{MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction};
-use chat_protocol::{Member, MessageId, Reference, RoomName, UserId};
+use chat_protocol::{DeletedBy, Member, MessageId, Reference, RoomName, UserId};
 
 use crate::member::options::{Delete, Edit, Outgoing, React};
 use crate::room::publish::{RequestKey, Sender};
@@ -99,9 +99,15 @@ impl Command for Delete {
     }
 
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
-        let Self { target, reference, former_ids } = self;
-        let (authors, moderation) = (authors(member, former_ids), sender.checked.moderation());
-        let deletion = NewDeletion::by_user(room.clone(), target, authors, moderation);
+        let Self { target, reference, former_ids, is_recorded } = self;
+        // whoever became a moderator after the deletion was accepted has left no record of it
+        let moderation = sender.checked.moderation(is_recorded);
+        let authors = authors(member, former_ids);
+        let mut deletion = NewDeletion::by_user(room.clone(), target, authors, moderation);
+        if !is_recorded {
+            // so it stays if the policy changes before it is stored
+            deletion.by = DeletedBy::Author;
+        }
         (deletion.into(), RequestKey { id: None, reference })
     }
 }

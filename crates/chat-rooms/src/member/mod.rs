@@ -310,8 +310,8 @@ impl Membership {
     /// assert_eq!(member.delete(Delete::new(stored.seq)).await?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub async fn delete(&self, delete: Delete) -> Result<Option<u64>, SendError> {
-        self.record_deletion(&delete).await.map_err(SendError::Store)?;
+    pub async fn delete(&self, mut delete: Delete) -> Result<Option<u64>, SendError> {
+        self.record_deletion(&mut delete).await.map_err(SendError::Store)?;
         Ok(self.append_and_wait(delete).await?.seq())
     }
 

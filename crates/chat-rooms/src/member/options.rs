@@ -248,12 +248,15 @@ pub struct Delete {
     pub reference: Option<Reference>,
     /// Ids that the user had before: messages of these are the user's own, too.
     pub former_ids: Vec<UserId>,
+    /// Whether the message may be one of another user: set once the deletion is
+    /// [recorded](crate::Membership::record_deletion).
+    pub is_recorded: bool,
 }
 
 impl Delete {
     /// Deletes the message `target`.
     pub fn new(target: u64) -> Self {
-        Self { target, reference: None, former_ids: Vec::new() }
+        Self { target, reference: None, former_ids: Vec::new(), is_recorded: false }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, HistoryError, NewEvent, StoredEvent};
 use chat_log::Passed;
-use chat_protocol::{RoomName, UserId, Username};
+use chat_protocol::{DeletedBy, RoomName, UserId, Username};
 use tokio::sync::oneshot;
 use tracing::Span;
 use tracing::field::Empty;
@@ -174,7 +174,9 @@ impl Outdated for OutdatedAppend {
             NewEvent::Edit(edit) => edit.permission = permission,
             NewEvent::Reaction(reaction) => reaction.permission = permission,
             NewEvent::Deletion(deletion) => {
-                deletion.permission = pending.open.as_ref().map(|(sender, ..)| sender.checked.moderation());
+                let is_recorded = deletion.by != DeletedBy::Author;
+                let checked = pending.open.as_ref().map(|(sender, ..)| sender.checked);
+                deletion.permission = checked.map(|checked| checked.moderation(is_recorded));
             }
             // no member sends these
             NewEvent::RoomChange(_) | NewEvent::NewRules(_) => {}

@@ -72,13 +72,14 @@ impl Membership {
     }
 
     /// Records in the audit log that a message of another user is about to be deleted, if the user
-    /// may do that. The record comes first, so that no deletion is without one.
+    /// may do that. The record comes first, so that no deletion is without one: without the right,
+    /// or if the user gets it only later, `delete` deletes messages of the user itself only.
     ///
     /// Not cancel-safe: the record may be written although the future is dropped.
     ///
     /// # Errors
     /// [`HistoryError`] if a store fails. The message must not be deleted then.
-    pub async fn record_deletion(&self, delete: &Delete) -> Result<(), HistoryError> {
+    pub async fn record_deletion(&self, delete: &mut Delete) -> Result<(), HistoryError> {
         if !matches!(self.check(Action::DeleteOthers), Some(Ok(()))) {
             return Ok(());
         }
@@ -89,7 +90,9 @@ impl Membership {
             return Ok(());
         }
         let author = Named::new(text.user.clone(), text.from.clone());
-        self.record(ActKind::Delete(delete.target), Some(author)).await
+        self.record(ActKind::Delete(delete.target), Some(author)).await?;
+        delete.is_recorded = true;
+        Ok(())
     }
 
     async fn record(&self, kind: ActKind, target: Option<Named>) -> Result<(), HistoryError> {

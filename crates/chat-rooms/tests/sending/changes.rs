@@ -73,6 +73,8 @@ async fn only_the_author_edits_and_moderators_delete() {
     late.window = Some(Duration::ZERO);
     tokio::time::sleep(Duration::from_millis(2)).await;
     assert!(matches!(ana.edit(late).await, Err(SendError::TooLate)));
+    // as if the right had come after the deletion was accepted: it is not recorded
+    moderator.submit_delete(Delete::new(1)).await.unwrap();
     assert_eq!(moderator.delete(Delete::new(1)).await.unwrap(), Some(2));
     loop {
         let event = bobs.next().await.unwrap();

@@ -15,15 +15,28 @@ impl Context {
     /// # Errors
     /// [`ActError`] from the engine.
     pub(crate) async fn act(&self, act: NewAct) -> Result<Option<AuditRecord>, ActError> {
+        let knows = self.knows(&act).await?;
         let record = self.engine.act(act).await?;
         if let Some(record) = &record {
-            self.tell(record).await;
+            self.tell(record, knows).await;
         }
         Ok(record)
     }
 
+    /// Whether the target of an act in a room may learn that the room exists. Whoever has neither a
+    /// role nor an invitation there learns nothing of a private room, not even by an act.
+    async fn knows(&self, act: &NewAct) -> Result<bool, ActError> {
+        let (Some(room), ActKind::Moderate(..)) = (act.scope.room(), act.kind) else { return Ok(true) };
+        let user = &act.target.id;
+        if !room.is_address() {
+            return Ok(true);
+        }
+        let rules = self.engine.access().rules(act.scope.clone()).await?;
+        Ok(rules.role([user]).is_some() || self.has_invitation(user, room).await?)
+    }
+
     /// Tells the sessions of the user whom an act concerns.
-    async fn tell(&self, record: &AuditRecord) {
+    async fn tell(&self, record: &AuditRecord, knows: bool) {
         let Some(target) = &record.target else { return };
         if let ActKind::Moderate(Moderation::Warn, _) = record.kind {
             let warned = self.warnings.warned(&self.sessions, &**self.engine.access(), record);
@@ -51,7 +64,9 @@ impl Context {
                 self.drop_invitation(&target.id, room);
                 Ok(())
             }
-            _ if room.is_address() => self.list_room(&target.id, room).await,
+            // they change no list
+            ActKind::Moderate(Moderation::Kick | Moderation::Mute | Moderation::Unmute, _) => Ok(()),
+            _ if room.is_address() && knows => self.list_room(&target.id, room).await,
             _ => Ok(()),
         };
         if let Err(error) = told {
@@ -115,7 +130,7 @@ impl Context {
             |kind| NewAct::new(Scope::Room(room.clone()), Doer::User(person.clone()), kind, person.clone());
         let act = match hash {
             Some(hash) if has_link => act(ActKind::UseLink).link(Link { hash, uses: 0 }),
-            _ if self.is_invited(user, room).await.map_err(failed)? => act(ActKind::Accept),
+            _ if self.has_invitation(user.id(), room).await.map_err(failed)? => act(ActKind::Accept),
             _ => return Ok(false),
         };
         match self.act(act).await {
@@ -126,8 +141,8 @@ impl Context {
         }
     }
 
-    async fn is_invited(&self, user: &Identity, room: &RoomName) -> Result<bool, chat_access::AccessError> {
-        let found = self.engine.access().invitations(vec![user.id().clone()], Timestamp::now()).await?;
+    async fn has_invitation(&self, user: &UserId, room: &RoomName) -> Result<bool, chat_access::AccessError> {
+        let found = self.engine.access().invitations(vec![user.clone()], Timestamp::now()).await?;
         Ok(found.iter().any(|invitation| invitation.room == *room))
     }
 
@@ -136,7 +151,7 @@ impl Context {
     /// # Errors
     /// [`ListError`] if a store fails.
     pub(crate) async fn decline(&self, user: &Identity, room: &RoomName) -> Result<bool, ListError> {
-        if !self.is_invited(user, room).await? {
+        if !self.has_invitation(user.id(), room).await? {
             return Ok(false);
         }
         let person = Person::from(user);

@@ -37,9 +37,9 @@ impl Checked {
         Permission::new(self.version, self.denied.is_none())
     }
 
-    /// The permission to delete the messages of others, for the store.
-    pub(crate) fn moderation(self) -> Permission {
-        Permission::new(self.version, self.moderates)
+    /// The permission to delete the messages of others, for the store, if that is recorded.
+    pub(crate) fn moderation(self, is_recorded: bool) -> Permission {
+        Permission::new(self.version, self.moderates && is_recorded)
     }
 }
 

@@ -19,7 +19,7 @@ impl Session {
                 return;
             }
             let work = async move {
-                match member.record_deletion(&delete).await {
+                match member.record_deletion(&mut delete).await {
                     Ok(()) => Done::Recorded(member, Submission::Delete(Box::new(delete))),
                     Err(error) => {
                         tracing::debug!(%error, "a deletion could not be recorded");

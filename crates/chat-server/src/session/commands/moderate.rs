@@ -61,7 +61,7 @@ async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone>
     let Moderate { action, user, target, reason, for_s, .. } = moderate;
     // whoever moderates nobody learns nothing about who is known here
     acting.may(Action::Moderate)?;
-    let target = person(&acting, user, target).await?.ok_or_else(NotDone::no_such_user)?;
+    let target = person(&acting, action, user, target).await?.ok_or_else(NotDone::no_such_user)?;
     let (scope, by) = (Scope::Room(acting.room().clone()), acting.doer());
     let kind = ActKind::Moderate(action, until(action, for_s));
     carry_out(&acting.context, NewAct::new(scope, by, kind, target).reason(reason)).await
@@ -71,13 +71,16 @@ async fn act(acting: Acting, moderate: Moderate) -> Result<ServerFrame, NotDone>
 /// banned or muted here.
 async fn person(
     acting: &Acting,
+    action: Moderation,
     user: Option<UserId>,
     target: Option<u64>,
 ) -> Result<Option<Person>, NotDone> {
     let failed = |error: &dyn std::fmt::Display| NotDone::Failed(error.to_string());
     let context = &acting.context;
     if let Some(id) = user.clone() {
-        if let Some(person) = find(context, &id).await? {
+        if let Some(person) = find(context, &id).await?
+            && (action != Moderation::Warn || is_known_here(acting, &person).await?)
+        {
             return Ok(Some(person));
         }
         let scope = Scope::Room(acting.room().clone());
@@ -95,6 +98,17 @@ async fn person(
     }
     let known = find(context, &text.user).await?;
     Ok(Some(known.unwrap_or_else(|| unknown(text.user.clone(), text.from.clone()))))
+}
+
+/// Whether a user is in the room, or has a role there. Nobody else is warned without a message of
+/// theirs: otherwise everyone could write to everyone by a room of their own, and name its address.
+async fn is_known_here(acting: &Acting, person: &Person) -> Result<bool, NotDone> {
+    let (engine, room) = (&acting.context.engine, acting.room());
+    if engine.has_user(room, &person.id, &person.username) {
+        return Ok(true);
+    }
+    let rules = engine.access().rules(Scope::Room(room.clone())).await?;
+    Ok(rules.role([&person.id]).is_some())
 }
 
 /// A user of whom only the id and a name are known: a guest who is gone, or an account that was

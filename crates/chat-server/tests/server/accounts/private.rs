@@ -373,6 +373,33 @@ async fn an_outsider_learns_nothing_about_private_rooms() {
     server.stop().await.unwrap();
 }
 
+/// An act on a user who has nothing to do with a private room does not tell the user of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_learn_of_a_private_room_by_an_act() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    let club = create(&mut owner, "The club").await;
+    let (bob, mut stranger) = register(server.address, "bob").await;
+    let act = |action: &str| json!({"type": "moderate", "room": club, "action": action, "user": bob.id});
+    for action in ["mute", "unmute", "kick", "ban", "unban"] {
+        answered(&mut owner, act(action), "done").await;
+    }
+    refused(&mut owner, act("warn"), "not_found").await;
+    stranger.send(&json!({"type": "ping"})).await;
+    loop {
+        let frame = stranger.frame().await;
+        assert!(!frame.to_string().contains('~'), "{frame}");
+        if frame["type"] == "pong" {
+            break;
+        }
+    }
+    // who is invited learns that the invitation has ended
+    answered(&mut owner, json!({"type": "invite", "room": club, "username": "bob"}), "done").await;
+    answered(&mut owner, act("ban"), "done").await;
+    assert_eq!(stranger.next("dropped").await["room"], json!(club));
+    server.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_lists_public_rooms() {
     let server = start_with_accounts(config()).await;
