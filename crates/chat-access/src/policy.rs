@@ -86,6 +86,11 @@ impl RoomPolicy {
         Rank::new(actor.kind(), actor.role(), self.role(actor))
     }
 
+    /// Whether users have roles in the room.
+    pub fn has_roles(&self) -> bool {
+        self.rules.has_roles()
+    }
+
     /// The role of a user in the room. A guest has none.
     pub fn role(&self, actor: &Actor) -> Option<RoomRole> {
         self.rules.role(actor.ids())

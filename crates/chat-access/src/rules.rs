@@ -51,6 +51,11 @@ impl Rules {
         self.roles.is_empty() && self.bans.is_empty() && self.mutes.is_empty()
     }
 
+    /// Whether users have roles in the room.
+    pub fn has_roles(&self) -> bool {
+        !self.roles.is_empty()
+    }
+
     /// Whether the room has an owner.
     pub fn has_owner(&self) -> bool {
         self.roles.values().any(|role| *role == RoomRole::Owner)

@@ -169,10 +169,8 @@ export class Chat extends Signal {
     this.#accepting.add(room);
     try {
       await this.join(room);
-      if (isAddress(room)) return;
-      // Joining a room that everyone may join leaves its invitation as it was.
-      await this.#client.keep(room, { favourite: false });
-      await this.#client.keep(room);
+      // The server lists a room without a name by itself.
+      if (!isAddress(room)) await this.#client.keep(room);
     } catch (error) {
       if (error.code === 'not_found') this.#answered(room);
       throw error;

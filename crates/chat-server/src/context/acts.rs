@@ -1,6 +1,8 @@
 //! What moderators and owners do, and who hears of it.
 
-use chat_access::{ActError, ActKind, AuditRecord, Doer, Link, Named, NewAct, NewRecord, Person, Scope};
+use chat_access::{
+    ActError, ActKind, Actor, AuditRecord, Doer, Link, Named, NewAct, NewRecord, Person, Scope,
+};
 use chat_history::HistoryError;
 use chat_protocol::v2::{Dropped, Invited, ServerFrame};
 use chat_protocol::{Identity, InviteCode, Moderation, Role, RoomName, Timestamp, UserId};
@@ -107,8 +109,17 @@ impl Context {
         }
     }
 
-    /// Lets a user into a room that did not admit it, if the user has an invitation, or the code of
-    /// a link. Returns whether it has.
+    /// Whether others have roles in a room, and the user has none.
+    ///
+    /// # Errors
+    /// [`JoinError`] if a store fails.
+    pub(crate) async fn is_stranger(&self, user: &Identity, room: &RoomName) -> Result<bool, JoinError> {
+        let policy = self.engine.policy_in_effect(room).await?;
+        Ok(policy.has_roles() && policy.role(&Actor::from(user)).is_none())
+    }
+
+    /// Makes a user a member of a room, if the user has an invitation, or the code of a link. Returns
+    /// whether it has.
     ///
     /// # Errors
     /// [`JoinError`] if a store fails.

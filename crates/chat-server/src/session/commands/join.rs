@@ -71,7 +71,14 @@ impl Session {
                 {
                     context.engine.admit(&user, &room).await?
                 }
-                admitted => admitted?,
+                admitted => {
+                    let admission = admitted?;
+                    // everyone may join, and who is invited becomes a member by that
+                    if is_account && context.is_stranger(&user, &room).await? {
+                        context.let_in(&user, &room, invite.as_ref()).await?;
+                    }
+                    admission
+                }
             };
             admission.with_window(&window).join(subscribe).await
         };

@@ -170,6 +170,29 @@ async fn a_link_lets_in_as_many_as_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_into_a_room_for_everyone_makes_a_member() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    owner.join("tea").await;
+    answered(&mut owner, json!({"type": "create_room", "room": "tea"}), "ack").await;
+    let (bob, mut invited) = register(server.address, "bob").await;
+    let (_, mut linked) = register(server.address, "cid").await;
+    answered(&mut owner, json!({"type": "invite", "room": "tea", "username": "bob"}), "done").await;
+    let link = answered(&mut owner, json!({"type": "invite_link", "room": "tea"}), "invite_link").await;
+
+    assert_eq!(invited.join("tea").await["info"]["role"], "member");
+    assert_eq!(rooms(&bob.hello(server.address).await.next("rooms").await), []);
+    let join = json!({"type": "join", "room": "tea", "invite": link["invite"]});
+    let joined = answered(&mut linked, join.clone(), "joined").await;
+    assert_eq!(joined["info"]["role"], "member");
+    // it was for one, and everyone may still join
+    let (_, mut late) = register(server.address, "dan").await;
+    let joined = answered(&mut late, join, "joined").await;
+    assert_eq!(joined["info"].get("role"), None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_users_have_a_direct_room() {
     let server = start_with_accounts(config()).await;
     let (_, mut ana) = register(server.address, "ana").await;
