@@ -36,8 +36,8 @@ async fn an_hour_of_community_life_agrees_with_the_model() {
 
 async fn live(seed: u64, rounds: u64) {
     let server = server::Running::start().await;
-    let (world, mut links) = World::new(&server).await;
-    let lives = actors::all(&world, &mut links, seed, rounds);
+    let (world, links) = World::new(&server).await;
+    let lives = actors::all(&world, links, seed, rounds);
     // the first one that fails ends the test
     let lives = try_join_all(lives.into_iter().map(tokio::spawn)).await;
     let links = lives.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));

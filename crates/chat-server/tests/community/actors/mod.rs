@@ -20,12 +20,11 @@ use crate::world::{Known, MEMBER, MODERATORS, OUTSIDER, OWNER, PEOPLE, SPAMMER, 
 /// The lives of all, which return their sessions.
 pub(crate) fn all(
     world: &Arc<World>,
-    links: &mut Vec<Link>,
+    links: Vec<Link>,
     seed: u64,
     rounds: u64,
 ) -> Vec<BoxFuture<'static, Vec<Link>>> {
-    let links = std::mem::take(links).into_iter().enumerate();
-    let actors = links.map(|(index, link)| Actor::new(world, index, link, seed));
+    let actors = links.into_iter().enumerate().map(|(index, link)| Actor::new(world, index, link, seed));
     let life = |mut actor: Actor| {
         async move {
             for _ in 0..rounds {

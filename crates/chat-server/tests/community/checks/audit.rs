@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::link::Link;
 use crate::log::{Entry, text};
 use crate::server::Stored;
-use crate::world::{OWNER, World};
+use crate::world::World;
 
 /// A record of the audit log: where, by whom, which act, to whom, and the number that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,12 @@ pub(crate) struct Act {
     detail: String,
 }
 
+/// A record as the owner reads it: its number, the name of the doer, the act, the id of the target,
+/// and the number that it names.
+type Read = (u64, String, String, String, Option<u64>);
+
 /// All pages, as the owner reads them, the oldest record first.
-pub(super) async fn read(link: &mut Link, room: &str) -> Vec<(u64, String, String, String, Option<u64>)> {
+pub(super) async fn read(link: &mut Link, room: &str) -> Vec<Read> {
     let mut records = Vec::new();
     let mut command = json!({"type": "audit", "room": room, "limit": 37});
     loop {
@@ -111,7 +115,7 @@ fn act(record: &AuditRecord) -> Act {
 }
 
 /// What the entry has to leave in the audit log, and whether it must.
-fn expected(world: &World, log: &[Entry], entry: &Entry) -> Option<(Act, bool)> {
+fn expected(log: &[Entry], entry: &Entry) -> Option<(Act, bool)> {
     let new = |act: &str, user: &str, number, detail: &str| Act {
         room: entry.room().to_owned(),
         by: entry.user.clone(),
@@ -125,14 +129,11 @@ fn expected(world: &World, log: &[Entry], entry: &Entry) -> Option<(Act, bool)> 
         return fact.changed.then(|| (new(fact.act, &fact.target, None, detail), true));
     }
     match entry.kind() {
-        // it is recorded before it is done, so the record may be that of an attempt
+        // these are recorded before they are done, so the record may be that of an attempt
         "configure_room" => Some((new("configure", "", None, ""), entry.seq().is_some())),
-        "create_room" => None,
         "delete" => {
             let author = author(log, entry.room(), entry.target())?;
-            // whoever has no rights there leaves no record
-            let moderates = world.index(&entry.user) == OWNER || world.index(&entry.user) >= 1;
-            let is_other = author != entry.user && moderates;
+            let is_other = author != entry.user;
             is_other.then(|| (new("delete", &author, Some(entry.target()), ""), entry.seq().is_some()))
         }
         "close_report" => {
@@ -149,12 +150,7 @@ fn author(log: &[Entry], room: &str, seq: u64) -> Option<String> {
     log.iter().find(sent).map(|entry| entry.user.clone())
 }
 
-pub(super) fn all(
-    world: &World,
-    log: &[Entry],
-    records: &[AuditRecord],
-    audits: &[Vec<(u64, String, String, String, Option<u64>)>],
-) {
+pub(super) fn all(world: &World, log: &[Entry], records: &[AuditRecord], audits: &[Vec<Read>]) {
     let acts: Vec<_> = records.iter().map(|record| (record.number, act(record))).collect();
     for (room, read) in world.rooms.iter().zip(audits) {
         let of_room = acts.iter().filter(|(_, act)| act.room == *room);
@@ -172,7 +168,7 @@ pub(super) fn all(
     let mut by_doer: BTreeMap<&str, Vec<(Act, bool)>> = BTreeMap::new();
     let mut by_target: BTreeMap<(String, String), Vec<Act>> = BTreeMap::new();
     for entry in log {
-        let Some((act, must)) = expected(world, log, entry) else { continue };
+        let Some((act, must)) = expected(log, entry) else { continue };
         by_doer.entry(&entry.user).or_default().push((act.clone(), must));
         if entry.fact.is_some() {
             by_target.entry((act.room.clone(), act.user.clone())).or_default().push(act);
