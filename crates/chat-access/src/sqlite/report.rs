@@ -32,7 +32,7 @@ pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> D
         reports::user.eq(report.author.id.as_str()),
         reports::username.eq(report.author.username.as_str()),
         reports::body.eq(&*report.body),
-        reports::reason.eq(report.reason.as_ref().map(|reason| reason.as_str())),
+        reports::reason.eq(report.reason.as_ref().map(chat_protocol::Reason::as_str)),
     );
     let number: i64 =
         diesel::insert_into(reports::table).values(row).returning(reports::number).get_result(connection)?;

@@ -205,12 +205,14 @@ impl Checker {
                 assert!(store.changes(&self.room, seq).iter().any(is_deletion), "{seq} is not deleted");
                 self.listed_message(seq, store);
             }
-            Received::Frame(ServerFrame::Joined(joined)) if self.has_joined() => self.resynced(joined, store),
-            Received::Frame(ServerFrame::Joined(joined)) => self.joined(joined, store),
-            Received::Frame(frame) => {
-                assert!(self.has_joined(), "{frame:?} before its own join");
-                self.frame(frame, store);
-            }
+            Received::Frame(frame) => match *frame {
+                ServerFrame::Joined(joined) if self.has_joined() => self.resynced(joined, store),
+                ServerFrame::Joined(joined) => self.joined(joined, store),
+                frame => {
+                    assert!(self.has_joined(), "{frame:?} before its own join");
+                    self.frame(frame, store);
+                }
+            },
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Received {
     Left(MemberGroup, Arc<MemberList>),
     /// The message with this number, which was deleted before it was delivered.
     DeletedMessage(u64),
-    Frame(ServerFrame),
+    Frame(Box<ServerFrame>),
 }
 
 /// The reading side of a member's sink.
@@ -178,7 +178,8 @@ impl FrameOutbox {
             if line == LAST {
                 assert!(unread.is_empty(), "nothing comes after the last frame");
             } else {
-                received.push(Received::Frame(serde_json::from_slice(&line).expect("a whole frame")));
+                let frame = serde_json::from_slice(&line).expect("a whole frame");
+                received.push(Received::Frame(Box::new(frame)));
             }
         }
         received
@@ -266,6 +267,9 @@ fn received(event: &Event) -> Received {
         Event::Entered { group, members } => Received::Joined(group.clone(), Arc::clone(members)),
         Event::Left { group, members } => Received::Left(group.clone(), Arc::clone(members)),
         Event::Message { message, .. } if message.text().is_none() => Received::DeletedMessage(message.seq),
-        event => Received::Frame(v2::frame(event).unwrap_or_else(|| panic!("{event:?}"))),
+        event => {
+            let frame = v2::frame(event).unwrap_or_else(|| panic!("{event:?}"));
+            Received::Frame(Box::new(frame))
+        }
     }
 }

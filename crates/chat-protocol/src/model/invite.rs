@@ -91,7 +91,7 @@ mod tests {
         let code = InviteCode::from_random(u128::MAX / 3);
         let text = code.to_text();
         assert_eq!(text.len(), 22);
-        assert_eq!(text.parse(), Ok(code.clone()));
+        assert_eq!(text.parse(), Ok(code));
         assert!(!format!("{code:?}").contains(&text));
         assert_ne!(code.hash(), InviteCode::from_random(1).hash());
         for wrong in ["", "a", &text[1..], &format!("{text}A"), &text.replace('V', "=")] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{HistoryError, PublicRoom};
-use chat_protocol::{RoomName, fold};
+use chat_protocol::{RoomName, RoomTitle, Topic, fold};
 use chat_rooms::Engine;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -53,8 +53,8 @@ impl Directory {
 
 /// Whether the name, the title or the topic of a room has this text, which is in lower case.
 pub(crate) fn matches(PublicRoom { room, settings, .. }: &PublicRoom, query: &str) -> bool {
-    let title = settings.title.as_ref().map(|title| title.as_str());
-    let topic = settings.topic.as_ref().map(|topic| topic.as_str());
+    let title = settings.title.as_ref().map(RoomTitle::as_str);
+    let topic = settings.topic.as_ref().map(Topic::as_str);
     let texts = [Some(RoomName::as_str(room)), title, topic];
     texts.into_iter().flatten().any(|text| fold(text).contains(query))
 }

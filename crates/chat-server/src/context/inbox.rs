@@ -537,7 +537,7 @@ impl ListHandle {
         {
             let entry = self.put(entry, engine).await?;
             let is_silent = self.is_with_blocked(&entry, engine).await?;
-            return Ok((!is_silent).then(|| ServerFrame::Kept(Kept { reference: None, entry })));
+            return Ok((!is_silent).then_some(ServerFrame::Kept(Kept { reference: None, entry })));
         }
         if let Some(id) = self.rooms.id() {
             accounts.store().drop_room(id.clone(), room.clone()).await?;

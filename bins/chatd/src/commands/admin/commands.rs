@@ -54,12 +54,12 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         })
     }
 
-    pub(super) fn settings(&self, room: &str, change: SettingsChange) -> Result<(), AdminError> {
+    pub(super) fn settings(&self, room: &str, change: &SettingsChange) -> Result<(), AdminError> {
         let path = ["rooms", room, "settings"];
-        let answer = if change == SettingsChange::default() {
+        let answer = if *change == SettingsChange::default() {
             self.client.get(&path, &[])?
         } else {
-            self.client.patch(&path, &change)?
+            self.client.patch(&path, change)?
         };
         self.output.response::<Settings>(&answer, tables::settings)
     }

@@ -51,7 +51,7 @@ pub(super) fn run(
         AdminCommand::Settings { room, title, topic, visibility, join, post, slow_mode, mention_room } => {
             let slow_mode_s = slow_mode;
             let change = SettingsChange { title, topic, visibility, join, post, slow_mode_s, mention_room };
-            commands.settings(&room, change)
+            commands.settings(&room, &change)
         }
         AdminCommand::Rules { room } => commands.rules(room.as_deref()),
         AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),

@@ -1,7 +1,7 @@
 //! Roles, bans, mutes and invitations at the end, and who is where.
 
 use chat_access::{AccessStore, Scope};
-use chat_protocol::{RoomName, Timestamp, UserId};
+use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
 
 use crate::link::Link;
 use crate::server::{Running, Stored};
@@ -35,7 +35,7 @@ pub(super) async fn stored(stored: &Stored, world: &World, room: &str) {
         let standing = world.standing(room, index).await;
         let id: UserId = user.id.parse().unwrap();
         let who = format!("{} in {room}: {standing:?}", user.name);
-        assert_eq!(rules.role([&id]).map(|role| role.as_str()), standing.role, "{who}");
+        assert_eq!(rules.role([&id]).map(RoomRole::as_str), standing.role, "{who}");
         roles += usize::from(standing.role.is_some());
         for (found, expected) in
             [(rules.ban([&id], now), standing.ban), (rules.mute([&id], now), standing.mute)]
