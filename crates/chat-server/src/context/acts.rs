@@ -118,8 +118,8 @@ impl Context {
         Ok(policy.has_roles() && policy.role(&Actor::from(user)).is_none())
     }
 
-    /// Makes a user a member of a room, if the user has an invitation, or the code of a link. Returns
-    /// whether it has.
+    /// Makes a user a member of a room, if the user has an invitation or the code of a link.
+    /// Returns whether it has.
     ///
     /// # Errors
     /// [`JoinError`] if a store fails.
