@@ -19,6 +19,13 @@ async fn change(lists: Lists, other: UserId, on: bool) -> Result<ServerFrame, No
     if other == *user.id() {
         return Err(NotDone::Refused(ErrorCode::Forbidden, "you cannot block yourself".to_owned()));
     }
+    // an account that was deleted since can still be taken off the list
+    if on
+        && !other.is_guest()
+        && accounts.store().account(other.clone()).await.map_err(NotDone::failed)?.is_none()
+    {
+        return Err(NotDone::no_such_user());
+    }
     accounts.store().block(user.id().clone(), other.clone(), on).await.map_err(not_blocked)?;
     list.set_blocked(other.clone(), on);
     context.sessions.send_to_user(user.id(), &ServerFrame::Blocked(Blocked { user: other.clone(), on }));

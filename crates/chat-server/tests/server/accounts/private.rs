@@ -604,6 +604,8 @@ async fn a_blocked_user_is_silent() {
 
     let own = json!({"type": "block", "user": ana.id, "on": true});
     refused(&mut session, own, "forbidden").await;
+    let unknown = json!({"type": "block", "user": "u_unknown", "on": true});
+    refused(&mut session, unknown, "not_found").await;
     let mut guest = Session::hello(server.address, "gus").await;
     refused(&mut guest, block(true), "forbidden").await;
     server.stop().await.unwrap();
