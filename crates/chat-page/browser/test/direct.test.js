@@ -22,13 +22,13 @@ browserTest('two users write each other', async (fixture) => {
   const ana = await accountUser(fixture, server, 'ana');
   const ben = await accountUser(fixture, server, 'ben');
   const gus = await fixture.user(server, 'gus');
-  assert.deepEqual(await card(ana, 'gus'), [], 'a guest has no direct messages');
+  assert.deepEqual(await card(ana, 'gus'), ['Block'], 'a guest has no direct messages');
   await ana.page.keyboard.press('Escape');
   assert.deepEqual(await card(ana, 'ana'), [], 'nor has the user itself');
   await ana.page.keyboard.press('Escape');
   assert.deepEqual(await card(gus, 'ana'), []);
-  assert.deepEqual(await card(ana, 'ben'), ['Send a message']);
-  await ana.page.locator('#profile .profile-actions button').click();
+  assert.deepEqual(await card(ana, 'ben'), ['Send a message', 'Block']);
+  await ana.page.locator('#profile .profile-actions button').first().click();
   await ana.waitForRoom('ben');
   assert.equal(await ana.page.locator('#room-title').getAttribute('data-sign'), '@');
   assert.equal(await ana.isVisible('#copy-link'), false);

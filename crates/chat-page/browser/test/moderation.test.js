@@ -308,7 +308,7 @@ browserTest('a moderator mutes from the member list, by keyboard and on a phone'
   await keyboard.press('Enter');
   await mia.page.locator('#profile').waitFor();
   assert.deepEqual(await violations(mia, 'card'), []);
-  assert.deepEqual(await mia.page.locator('.profile-actions button').allInnerTexts(), ['Warn…', 'Mute…', 'Kick…', 'Ban…']);
+  assert.deepEqual(await mia.page.locator('.profile-actions button').allInnerTexts(), ['Block', 'Warn…', 'Mute…', 'Kick…', 'Ban…']);
   await mia.page.locator('.profile-actions').getByRole('button', { name: 'Mute…' }).press('Enter');
   await mia.page.locator('#moderate').waitFor();
   await mia.page.locator('#moderate-time').selectOption({ label: 'No end' });
@@ -318,7 +318,7 @@ browserTest('a moderator mutes from the member list, by keyboard and on a phone'
   assert.equal(await focused(), 'gus', 'the focus is back');
   // A higher role is not for a moderator to act on.
   await person(mia, 'olga').click();
-  assert.deepEqual(await mia.page.locator('.profile-actions button').allInnerTexts(), ['Send a message']);
+  assert.deepEqual(await mia.page.locator('.profile-actions button').allInnerTexts(), ['Send a message', 'Block']);
   await keyboard.press('Escape');
 
   const phone = await signIn(fixture, server, 'mia', PHONE);
@@ -392,7 +392,7 @@ for (const colorScheme of ['light', 'dark']) {
     // A guest has no role.
     await person(ana, 'gus').click();
     await ana.page.locator('#profile').waitFor();
-    assert.deepEqual(await ana.page.locator('.profile-actions button').allInnerTexts(), ['Warn…', 'Mute…', 'Kick…', 'Ban…']);
+    assert.deepEqual(await ana.page.locator('.profile-actions button').allInnerTexts(), ['Block', 'Warn…', 'Mute…', 'Kick…', 'Ban…']);
   });
 }
 

@@ -28,9 +28,9 @@ const REFUSED = new Set(['not_found', 'forbidden', 'limit_reached']);
 
 /**
  * Emits `rooms` (the list, its names or its counts changed), `shown`, `status`, `notice`,
- * `announcement`, `warned`, `left`, `mention`, `invitations`, and `retracted` with `{room, seqs}`:
- * what was shown of these messages is no longer valid. Without `seqs` it is every message of the
- * room.
+ * `announcement`, `warned`, `left`, `mention`, `invitations`, `blocking` (the user has blocked
+ * others, or unblocked them), and `retracted` with `{room, seqs}`: what was shown of these
+ * messages is no longer valid. Without `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
@@ -48,6 +48,8 @@ export class Chat extends Signal {
   #joins = new Map();
   /** Rooms without a name that the user does not want to see here, although it may join them. */
   #hidden = new Set();
+  /** The blocked users, as far as the rooms know. */
+  #blocked = new Set();
   /** The rooms whose invitation is being accepted. */
   #accepting = new Set();
 
@@ -127,6 +129,16 @@ export class Chat extends Signal {
   /** Whether the user has an account. */
   get hasAccount() {
     return this.#client.user.kind === 'account';
+  }
+
+  /** Whether the user with this id is blocked. */
+  isBlocked(user) {
+    return this.#client.blocked.has(user);
+  }
+
+  /** Blocks the user with this id, or unblocks it. */
+  block(user, on) {
+    return this.#client.block(user, on);
   }
 
   /** What a room is called in a sentence, whether it is joined or not. */
@@ -343,11 +355,13 @@ export class Chat extends Signal {
     client.on('list', (list) => {
       const invitations = [...list.values()].filter(({ kind }) => kind === 'invitation');
       this.invitations = new Map(invitations.map((entry) => [entry.room, entry]));
+      this.#blockingChanged();
       for (const entry of list.values()) if (entry.kind !== 'invitation') this.rooms.get(entry.room)?.listed(entry);
       this.emit('invitations');
       this.emit('rooms');
       if (this.shown) this.joinListed();
     });
+    client.on('blocked', () => this.#blockingChanged());
     client.on('invited', (invitation) => this.#invited(invitation));
     client.on('read', ({ room, ...mark }) => this.rooms.get(room)?.readOn(mark));
     // Another device has joined or left a room.
@@ -373,7 +387,7 @@ export class Chat extends Signal {
       if (room?.room === event.room) act(room, event);
     });
     toRoom('message', (room, event) => room.message(event));
-    toRoom('message', (room, { message }) => (room.mentionsMe(message) || (room.isDirect && !room.isMine(message) && !message.deleted)) && this.emit('mention', { room, message }));
+    toRoom('message', (room, { message }) => (room.mentionsMe(message) || (room.isDirect && !room.isMine(message) && !room.isBlocked(message) && !message.deleted)) && this.emit('mention', { room, message }));
     toRoom('edited', (room, event) => this.#revised(room, [event.target], () => room.edited(event)));
     toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
     toRoom('reactions', (room, event) => room.reacted(event));
@@ -431,6 +445,19 @@ export class Chat extends Signal {
   #revised(room, seqs, revise) {
     revise();
     this.emit('retracted', { room, seqs });
+  }
+
+  /** Every list has the blocked users, so that most of the time nothing has changed. */
+  #blockingChanged() {
+    const [before, now] = [this.#blocked, new Set(this.#client.blocked)];
+    const changed = new Set([...before, ...now].filter((user) => before.has(user) !== now.has(user)));
+    if (changed.size === 0) return;
+    this.#blocked = now;
+    for (const room of this.rooms.values()) {
+      const seqs = room.blockingChanged(changed);
+      if (seqs.length > 0) this.emit('retracted', { room, seqs });
+    }
+    this.emit('blocking');
   }
 
   /** Inserts a room at its position in the list, or at the end. */

@@ -67,6 +67,8 @@ export class RoomState extends Signal {
   left = null;
   /** Why the room cannot be rejoined yet, or `null`. */
   delayed = null;
+  /** The numbers of messages of blocked users that the user wants to see nevertheless. */
+  #revealed = new Set();
   /** The users whose `@name` in a text is a mention: see `mentionsIn`. */
   named = (text) => this.#mentionable().find(text);
   /** Whether the user is in a room of this name. */
@@ -361,10 +363,13 @@ export class RoomState extends Signal {
     this.#removeStored();
     this.#apply('message', event);
     this.#addAuthor(message);
-    if (!this.isMine(message) && !message.deleted) this.emit('arrived', message);
+    const isBlocked = this.isBlocked(message);
+    if (!this.isMine(message) && !message.deleted && !isBlocked) this.emit('arrived', message);
     if (this.items.length > MAX_ITEMS && this.atEnd) this.emit('items', this.#list.dropOldest(this.items.length - MAX_ITEMS + 1_000));
     if (this.isMine(message) && !missed) this.#markRead();
     else if (this.#isUnread(message)) this.#addUnread(message);
+    // Otherwise it would become unread when the author is unblocked.
+    else if (isBlocked && this.unread === 0 && !this.unreadMore) this.#markRead();
     this.emit('typing');
   }
 
@@ -532,6 +537,7 @@ export class RoomState extends Signal {
   }
 
   typingStarted({ username }) {
+    if (this.#isNameBlocked(username)) return;
     clearTimeout(this.typing.get(username));
     this.typing.set(username, setTimeout(() => {
       this.typing.delete(username);
@@ -563,8 +569,48 @@ export class RoomState extends Signal {
     return message.user !== undefined && this.#client.isMine(message.user);
   }
 
+  /** Whether the user has blocked the author. */
+  isBlocked({ user }) {
+    return user !== undefined && this.#client.blocked.has(user);
+  }
+
+  #isNameBlocked(username) {
+    return this.isBlocked(this.room.members.get(username) ?? {});
+  }
+
+  /** Whether the text of the message is not shown, because the user has blocked its author. */
+  isHidden(message) {
+    return !message.deleted && this.isBlocked(message) && !this.#revealed.has(message.seq);
+  }
+
+  /** Shows one message of a blocked user. */
+  reveal(message) {
+    this.#revealed.add(message.seq);
+    this.emit('items', { kind: 'changed', messages: [message] });
+  }
+
+  /**
+   * The user has blocked these users, or unblocked them. Returns the numbers of their messages
+   * that are loaded.
+   */
+  blockingChanged(users) {
+    const loaded = [...this.#list.items, ...this.#past?.list.items ?? []];
+    const messages = loaded.filter(({ user }) => users.has(user));
+    for (const message of messages) {
+      this.#revealed.delete(message.seq);
+      if (this.isBlocked(message)) this.unseenMentions.delete(message.seq);
+    }
+    for (const name of [...this.typing.keys()]) if (this.#isNameBlocked(name)) this.#stopTyping(name);
+    this.emit('typing');
+    if (messages.length === 0) return [];
+    this.emit('items', { kind: 'changed', messages });
+    this.#recountUnread();
+    this.emit('unread');
+    return messages.map(({ seq }) => seq);
+  }
+
   mentionsMe(message) {
-    if (this.isMine(message) || message.deleted) return false;
+    if (this.isMine(message) || message.deleted || this.isBlocked(message)) return false;
     if (message.mentions?.some((id) => id === 'room' || this.#client.isMine(id))) return true;
     // An account that was not in the room then is counted by the server, and not named.
     return this.#client.user.kind !== 'guest' && isNamedIn(message, this.me, this.named);
@@ -661,7 +707,7 @@ export class RoomState extends Signal {
   }
 
   #isUnread(message) {
-    return message.seq > this.readSeq && !message.deleted && !this.isMine(message);
+    return message.seq > this.readSeq && !message.deleted && !this.isMine(message) && !this.isBlocked(message);
   }
 
   #addUnread(message) {
@@ -743,6 +789,7 @@ export class RoomState extends Signal {
     this.#past = null;
     if (!isSameLog) {
       this.replyTo = null;
+      this.#revealed.clear();
       this.unseenMentions.clear();
       this.#olderMentions = null;
     }
@@ -756,7 +803,12 @@ export class RoomState extends Signal {
 
   /** Messages were deleted or changed: nothing of their earlier states may stay. */
   #revise(type, event) {
-    if (!this.#apply(type, event) || this.unread === 0) return;
+    if (this.#apply(type, event)) this.#recountUnread();
+  }
+
+  /** Messages that were unread need not be any more. */
+  #recountUnread() {
+    if (this.unread === 0) return;
     this.#countUnread();
     if (this.unread > 0 || this.unreadMore) return;
     this.#markRead();

@@ -57,9 +57,10 @@ export class MessageActions {
     this.#message = null;
   }
 
-  /** Messages have changed: a menu of a deleted one closes. */
+  /** Messages have changed: a menu of one that is deleted or hidden closes. */
   revised(seqs) {
-    if (seqs.includes(this.#menu.seq) && this.#room.find(this.#menu.seq)?.deleted) this.#menu.close();
+    const open = seqs.includes(this.#menu.seq) ? this.#room.find(this.#menu.seq) : undefined;
+    if (open && (open.deleted || this.#room.isHidden(open))) this.#menu.close();
     if (seqs.includes(this.#message?.seq)) this.hide();
   }
 

@@ -7,7 +7,7 @@ import { pathOf, placeAt } from '../state/address.js';
 import { keepInvite, openedInvite } from '../state/invite-link.js';
 import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
 import { markReferences } from '../text/marks.js';
-import { isAddress } from '../text/names.js';
+import { isAddress, isolated } from '../text/names.js';
 import { inWords, plural } from '../text/words.js';
 import { Account } from './account.js';
 import { Announcer } from './announcer.js';
@@ -286,8 +286,23 @@ async function openDirect({ username }) {
 function actionsFor(person) {
   const isGuest = person.user.startsWith('g_');
   const canWrite = chat.hasAccount && !isGuest && !chat.shown.isMine(person) && !chat.shown.isDirect;
+  const isBlocked = chat.isBlocked(person.user);
   const write = { label: 'Send a message', act: () => openDirect(person), opens: null };
-  return [...canWrite ? [write] : [], ...moderationOf(person)];
+  const blocking = { label: isBlocked ? 'Unblock' : 'Block', act: () => block(person, !isBlocked), opens: null };
+  const canBlock = chat.hasAccount && !chat.shown.isMine(person);
+  return [...canWrite && !isBlocked ? [write] : [], ...canBlock ? [blocking] : [], ...moderationOf(person)];
+}
+
+async function block({ username, user }, on) {
+  const name = isolated(username);
+  try {
+    await chat.block(user, on);
+  } catch (error) {
+    const words = { not_found: 'There is no account with this name any more.', limit_reached: 'You have blocked as many people as you can. Unblock someone first.' };
+    return toast.show(`${on ? 'Not blocked' : 'Not unblocked'}. ${words[error.code] ?? inWords(error)}`);
+  }
+  if (on) toast.show(`You blocked ${name}.`, { action: 'Undo', act: () => block({ username, user }, false) });
+  else toast.show(`You unblocked ${name}.`);
 }
 
 /** What a moderator can do to a person in the list, each with its label. */

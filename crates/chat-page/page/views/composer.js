@@ -92,7 +92,7 @@ export class Composer {
     const message = this.#room?.replyTo ?? null;
     this.#reply.hidden = message === null || this.#edited !== null;
     byId('compose-reply-to').textContent = message ? message.from : '';
-    byId('compose-reply-text').textContent = message ? excerptOf(message) : '';
+    byId('compose-reply-text').textContent = message && !this.#room.isHidden(message) ? excerptOf(message) : '';
   }
 
   #itemsChanged({ kind, messages }) {

@@ -198,7 +198,7 @@ export class LogView {
   }
 
   /**
-   * Creates entries again, at once: nothing of a deleted message stays on the screen until the next
+   * Creates entries again, at once: nothing of a deleted or hidden message stays on the screen until the next
    * frame. The entries after them may need a name now.
    */
   #revise(seqs) {
@@ -521,11 +521,12 @@ export class LogView {
 
   #clicked(event) {
     const { target } = event;
-    const [more, chip, add, quote] = ['.show-more', '.reaction', '.add-reaction', '.quote'].map((selector) => target.closest(selector));
+    const [more, chip, add, quote, blocked] = ['.show-more', '.reaction', '.add-reaction', '.quote', '.show-blocked'].map((selector) => target.closest(selector));
     const message = this.#room?.find(Number(target.closest('.message')?.dataset.seq));
     if (more) this.#toggleLong(more);
     else if (chip && message) this.#on.act('react', message, chip.dataset.emoji);
     else if (add && message) this.#on.act('pick', message);
+    else if (blocked && message) this.#room.reveal(message);
     else if (quote && isPlainClick(event)) {
       event.preventDefault();
       this.#on.open(Number(quote.dataset.target));

@@ -25,16 +25,18 @@ const DELETED = {
   operator: 'This message was deleted by the operator.',
 };
 
+const BLOCKED = 'Message of a blocked user.';
+
 /** `previous` is the message before this one, or `undefined` if it is the first one loaded. */
 export function entryOf(message, previous, room) {
   const sent = new Date(message.sent_at);
   const newDay = !previous || dayOf(new Date(previous.sent_at)) !== dayOf(sent);
   const isNew = isFirstNew(message, previous, room);
-  const isContinued = !newDay && !isNew && isSameGroup(message, previous, sent);
+  const isContinued = !newDay && !isNew && isSameGroup(message, previous, sent, room);
   return h('div', { class: 'entry', 'data-seq': message.seq },
     newDay && h('div', { class: 'day' }, h('span', {}, dayName(sent))),
     isNew && h('div', { class: 'new-line', id: 'new-line' }, h('span', {}, 'New messages')),
-    message.deleted ? deletedMessage(message, sent) : postedMessage(message, sent, isContinued, room));
+    message.deleted ? deletedMessage(message, sent) : room.isHidden(message) ? hiddenMessage(message, sent) : postedMessage(message, sent, isContinued, room));
 }
 
 /** A message of the user that is not stored yet. */
@@ -68,9 +70,9 @@ function isFirstNew(message, previous, { dividerSeq, more, first }) {
   return previous ? previous.seq <= dividerSeq : !more || first <= dividerSeq + 1;
 }
 
-function isSameGroup(message, previous, sent) {
+function isSameGroup(message, previous, sent, room) {
   const block = ({ seq }) => Math.floor(seq / GROUP_SIZE);
-  if (message.reply_to || previous.deleted || previous.user !== message.user || block(previous) !== block(message)) return false;
+  if (message.reply_to || previous.deleted || room.isHidden(previous) || previous.user !== message.user || block(previous) !== block(message)) return false;
   return sent - new Date(previous.sent_at) < GROUP_MS;
 }
 
@@ -101,11 +103,21 @@ function menuButton() {
 }
 
 function deletedMessage(message, sent) {
+  return placeholder(message, sent, 'deleted', DELETED[message.by] ?? DELETED.author);
+}
+
+function hiddenMessage(message, sent) {
+  return placeholder(message, sent, 'blocked', BLOCKED,
+    h('button', { class: 'plain-button show-blocked', type: 'button', 'data-inner': true, tabindex: -1, 'aria-describedby': `text-${message.seq}` }, 'Show'));
+}
+
+/** A quiet line in place of a message. */
+function placeholder(message, sent, state, text, button) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   // An empty place in the column of avatars: the message is not by the author above it.
-  return h('article', { class: 'message deleted', 'data-seq': message.seq, 'data-state': 'deleted', 'aria-label': `Message, ${clock(sent)}`, 'aria-describedby': `text-${message.seq}`, tabindex: -1 },
+  return h('article', { class: `message ${state}`, 'data-seq': message.seq, 'data-state': state, 'aria-label': `Message, ${clock(sent)}`, 'aria-describedby': `text-${message.seq}`, tabindex: -1 },
     h('span', { class: 'avatar', 'aria-hidden': 'true' }),
-    h('p', { class: 'message-head' }, h('span', { class: 'body', id: `text-${message.seq}` }, DELETED[message.by] ?? DELETED.author), time));
+    h('p', { class: 'message-head' }, h('span', { class: 'body', id: `text-${message.seq}` }, text), time, button));
 }
 
 /** The avatar and the line above the first message of a group. */

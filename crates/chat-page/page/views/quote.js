@@ -6,6 +6,7 @@ import { textOf } from '../text/html.js';
 
 const MAX_CHARACTERS = 140;
 const DELETED = 'Deleted message';
+const BLOCKED = 'Message of a blocked user';
 
 /**
  * The quote of the message with this number. `from` and `user` are its author, as far as known. It
@@ -23,10 +24,11 @@ export function quoteOf({ seq, from, user }, room) {
 /** Shows the present state of the message that is quoted. */
 export function updateQuote(quote, room) {
   const message = room.find(Number(quote.dataset.target));
-  const text = !message ? 'Earlier message' : message.deleted ? DELETED : excerptOf(message);
+  const absent = !message ? 'Earlier message' : message.deleted ? DELETED : room.isHidden(message) ? BLOCKED : null;
+  const text = absent ?? excerptOf(message);
   const excerpt = quote.lastElementChild;
   if (excerpt.textContent !== text) excerpt.textContent = text;
-  quote.classList.toggle('without-text', !message || message.deleted === true);
+  quote.classList.toggle('without-text', absent !== null);
 }
 
 /** The first line of a message, as text. */

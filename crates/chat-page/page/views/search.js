@@ -68,7 +68,7 @@ export class Search {
   async show(chat) {
     await styles;
     if (this.#dialog.open) return;
-    if (this.#chat !== chat) chat.on('retracted', (messages) => this.#retract(messages));
+    if (this.#chat !== chat) this.#watch(chat);
     this.#chat = chat;
     const { shown } = chat;
     this.#thisRoom.textContent = shown ? `This room: ${shown.called}` : 'This room';
@@ -79,6 +79,15 @@ export class Search {
     this.#dialog.showModal();
     this.#query.focus();
     this.#query.select();
+  }
+
+  #watch(chat) {
+    chat.on('retracted', (messages) => this.#retract(messages));
+    chat.on('blocking', () => {
+      const before = this.#results.childElementCount;
+      for (const item of [...this.#results.children]) if (chat.isBlocked(item.dataset.user)) item.remove();
+      if (this.#results.childElementCount < before) this.#showCount();
+    });
   }
 
   #submit(event) {
@@ -111,7 +120,7 @@ export class Search {
         const found = await this.#chat.search(query, { room, from, before: this.#before, limit: PAGE_SIZE });
         if (request !== this.#latest) return;
         this.#before = found.more ? found.before : undefined;
-        this.#results.append(...found.messages.map((message) => this.#result(message)));
+        this.#results.append(...found.messages.filter(({ user }) => !this.#chat.isBlocked(user)).map((message) => this.#result(message)));
         if (this.#before === undefined || this.#results.childElementCount - before >= MIN_RESULTS) break;
       }
       this.#showCount();
@@ -131,9 +140,9 @@ export class Search {
   }
 
   #result(message) {
-    const { room, seq, from, sent_at: sentAt } = message;
+    const { room, seq, from, user, sent_at: sentAt } = message;
     const sent = new Date(sentAt);
-    return h('li', { 'data-room': room, 'data-seq': seq },
+    return h('li', { 'data-room': room, 'data-seq': seq, 'data-user': user },
       h('a', { class: 'result', href: pathOf(room, seq), 'data-room': room, 'data-seq': seq },
         h('span', { class: 'result-head' }, h('strong', { dir: 'auto' }, from),
           this.#asked.room === undefined && h('span', { class: 'quiet', dir: 'auto' }, this.#chat.called(room)),
@@ -143,15 +152,16 @@ export class Search {
 
   /** Messages were edited or deleted: nothing of their earlier states stays. */
   #retract({ room, seqs }) {
+    const before = this.#results.childElementCount;
     for (const item of [...this.#results.children]) {
       if (item.dataset.room !== room.name) continue;
       const seq = Number(item.dataset.seq);
       if (seqs && !seqs.includes(seq)) continue;
       const now = room.find(seq);
-      if (now && !now.deleted) item.replaceWith(this.#result({ ...now, room: room.name }));
+      if (now && !now.deleted && !room.isBlocked(now)) item.replaceWith(this.#result({ ...now, room: room.name }));
       else item.remove();
     }
-    if (this.#asked && this.#results.childElementCount > 0) this.#showCount();
+    if (before > 0) this.#showCount();
   }
 
   #key(event) {
