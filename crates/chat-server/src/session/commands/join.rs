@@ -60,6 +60,7 @@ impl Session {
         let (context, user, window) =
             (Arc::clone(&self.context), Arc::clone(&state.user), state.window.clone());
         let is_account = state.list.is_some();
+        // letting in is boxed: it is rare, and its future is larger than the rest
         let joining = async move {
             if let Some(not_before) = not_before {
                 sleep_until(not_before).await;
@@ -67,7 +68,7 @@ impl Session {
             context.note_entry(&user, &room).await?;
             let admission = match context.engine.admit(&user, &room).await {
                 Err(JoinError::Denied(Denied::NotFound | Denied::JoinNeedsRole))
-                    if is_account && context.let_in(&user, &room, invite.as_ref()).await? =>
+                    if is_account && context.let_in(&user, &room, invite.as_ref()).boxed().await? =>
                 {
                     context.engine.admit(&user, &room).await?
                 }
@@ -75,7 +76,7 @@ impl Session {
                     let admission = admitted?;
                     // everyone may join, and who is invited becomes a member by that
                     if is_account && context.is_stranger(&user, &room).await? {
-                        context.let_in(&user, &room, invite.as_ref()).await?;
+                        context.let_in(&user, &room, invite.as_ref()).boxed().await?;
                     }
                     admission
                 }
