@@ -198,8 +198,8 @@ export class LogView {
   }
 
   /**
-   * Creates entries again, at once: nothing of a deleted or hidden message stays on the screen until the next
-   * frame. The entries after them may need a name now.
+   * Creates entries again, at once: nothing of a deleted or hidden message stays on the screen
+   * until the next frame. The entries after them may need a name now.
    */
   #revise(seqs) {
     this.#arrived = this.#arrived.filter(({ seq }) => !seqs.includes(seq));
