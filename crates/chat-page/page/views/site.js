@@ -1,6 +1,6 @@
 // The logo and the welcome text of the site in the form. Loaded if the site has one of them.
 
-import { byId } from '../dom.js';
+import { byId, loadStyles } from '../dom.js';
 import { insertServerHtml } from '../text/html.js';
 
 export function showSite(logo, welcome) {
@@ -16,7 +16,9 @@ function showLogo(image, address) {
   image.src = address;
 }
 
-function showWelcome(element, html) {
+/** It is shown with the styles of messages, which the form has no other use for. */
+async function showWelcome(element, html) {
+  await loadStyles('/page/messages.css');
   insertServerHtml(element, html);
   // These scroll sideways.
   for (const wide of element.querySelectorAll('pre, table')) wide.tabIndex = 0;
