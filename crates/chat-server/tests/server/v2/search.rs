@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use chat_testkit::soon;
+use chat_protocol::Timestamp;
 use chat_testkit::v2::Session;
+use chat_testkit::{soon, until};
 use serde_json::{Value, json};
 
 use crate::accounts::User;
@@ -34,6 +35,12 @@ async fn found(session: &mut Session, frame: &Value, expected: &[&str]) -> Value
     soon(&format!("{frame} finds {expected:?}"), looking).await
 }
 
+/// Messages that are sent before and after this have different times.
+async fn until_the_next_millisecond() {
+    let begun = Timestamp::now();
+    until("the clock advances", async || Timestamp::now() > begun).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_found_in_the_rooms_that_the_session_has_joined() {
     let server = start_searching().await;
@@ -41,7 +48,10 @@ async fn messages_are_found_in_the_rooms_that_the_session_has_joined() {
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
     bob.join("s").await;
     ana.send_message("r", "The *Café* opens").await;
+    // what is found is ordered by these times
+    until_the_next_millisecond().await;
     bob.send_message("s", "a secret cafe").await;
+    until_the_next_millisecond().await;
     bob.send_message("r", "日本語の喫茶店").await;
     ana.send_message("r", "no cafe today").await;
     found(&mut ana, &search("cafe"), &["r:3", "r:1"]).await;
