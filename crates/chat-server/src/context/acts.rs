@@ -58,11 +58,8 @@ impl Context {
             ActKind::Invite(expires_at) => {
                 self.tell_invited(target, record.by.clone(), room, expires_at).await
             }
-            ActKind::Accept | ActKind::EndInvitation if !room.is_address() => {
-                self.drop_invitation(&target.id, room);
-                Ok(())
-            }
-            ActKind::EndInvitation => {
+            // a private room that was accepted stays in the list
+            kind if kind == ActKind::EndInvitation || (kind == ActKind::Accept && !room.is_address()) => {
                 self.drop_invitation(&target.id, room);
                 Ok(())
             }
@@ -102,7 +99,7 @@ impl Context {
     /// An invitation has ended: it is no longer in the list of the user. A room that is in the list
     /// for another reason stays there.
     fn drop_invitation(&self, user: &UserId, room: &RoomName) {
-        let is_listed = self.inbox.handle(user).is_some_and(|list| list.names().contains(room));
+        let is_listed = self.inbox.handle(user).is_some_and(|list| list.has(room));
         if !is_listed {
             let dropped = Dropped { reference: None, room: room.clone() };
             self.sessions.send_to_user(user, &ServerFrame::Dropped(dropped));
@@ -129,7 +126,6 @@ impl Context {
         room: &RoomName,
         code: Option<&InviteCode>,
     ) -> Result<bool, JoinError> {
-        let failed = |error| JoinError::History(HistoryError::other(error));
         let (access, now) = (self.engine.access(), Timestamp::now());
         let hash = code.map(InviteCode::hash);
         let has_link = match hash {
@@ -148,7 +144,7 @@ impl Context {
             Ok(_) => Ok(true),
             // it has ended a moment ago
             Err(ActError::Refused(_)) => Ok(false),
-            Err(error) => Err(JoinError::History(HistoryError::other(error))),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -191,7 +187,7 @@ impl Context {
         let by = Named::new(user.id().clone(), user.username().clone());
         let record = NewRecord::new(room.clone(), Some(by), ActKind::Enter, None);
         let recorded = self.engine.access().record(record).await;
-        recorded.map(drop).map_err(|error| JoinError::History(HistoryError::other(error)))
+        recorded.map(drop).map_err(failed)
     }
 
     /// Brings the entry of a private or direct room in the list of a user up to date, and tells the
@@ -206,4 +202,8 @@ impl Context {
         }
         Ok(())
     }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> JoinError {
+    JoinError::History(HistoryError::other(error))
 }

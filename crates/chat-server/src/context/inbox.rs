@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_access::{AccessError, Action, Actor, Invitation};
+use chat_access::{AccessError, Action, Actor, Invitation, Named};
 use chat_accounts::{AddError, RoomChange, RoomEntry, StoreError};
 use chat_history::HistoryError;
 use chat_protocol::v2::{Dropped, Inbox as InboxFrame, Kept, RoomList, RoomListEntry, ServerFrame};
@@ -105,6 +105,8 @@ struct Listed {
     read_up_to: u64,
     unread: usize,
     mentions: usize,
+    /// The other user of a direct room.
+    with: Option<UserId>,
 }
 
 /// The list of a user, for as long as a session of the user is open.
@@ -130,7 +132,7 @@ pub(crate) enum ListError {
 struct Details {
     kind: RoomKind,
     title: Option<RoomTitle>,
-    with: Option<Username>,
+    with: Option<Named>,
     role: Option<RoomRole>,
 }
 
@@ -140,7 +142,7 @@ impl Listed {
             room: self.room.clone(),
             kind,
             title,
-            with,
+            with: with.map(|with| with.username),
             role,
             by: None,
             expires_at: None,
@@ -178,7 +180,7 @@ impl UserRooms {
         if kind == RoomKind::Direct {
             let roles = engine.access().roles(room.clone(), None, 2).await?;
             let other = roles.into_iter().find(|entry| !self.ids.contains(&entry.user.id));
-            with = other.map(|entry| entry.user.username);
+            with = other.map(|entry| entry.user);
         }
         Ok(Details { kind, title, with, role })
     }
@@ -390,6 +392,16 @@ impl ListHandle {
         self.rooms.rooms.lock().iter().map(|listed| listed.room.clone()).collect()
     }
 
+    /// How many rooms the list has.
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.rooms.lock().len()
+    }
+
+    /// Whether a room is in the list.
+    pub(crate) fn has(&self, room: &RoomName) -> bool {
+        self.rooms.rooms.lock().binary_search_by(|known| known.room.cmp(room)).is_ok()
+    }
+
     /// Reads the list from the store, and returns it as frames.
     pub(crate) async fn read(
         &self,
@@ -415,7 +427,7 @@ impl ListHandle {
         for entry in stored {
             let entry = self.put(entry, engine).await?;
             // a user who was banned, or has no role any more, learns nothing about the room
-            if self.may_read(&entry.room, engine).await? && !self.is_with_blocked(&entry, engine).await? {
+            if self.may_read(&entry.room, engine).await? && !self.is_with_blocked(&entry.room) {
                 entries.push(entry);
             }
         }
@@ -443,13 +455,10 @@ impl ListHandle {
     }
 
     /// Whether this is the direct room with a user who is blocked.
-    async fn is_with_blocked(&self, entry: &RoomListEntry, engine: &Engine) -> Result<bool, ListError> {
-        if entry.kind != RoomKind::Direct || self.rooms.blocked.lock().is_empty() {
-            return Ok(false);
-        }
-        let roles = engine.access().roles(entry.room.clone(), None, 2).await?;
-        let blocked = self.rooms.blocked.lock();
-        Ok(roles.iter().any(|role| blocked.contains(&role.user.id)))
+    fn is_with_blocked(&self, room: &RoomName) -> bool {
+        let rooms = self.rooms.rooms.lock();
+        let listed = rooms.binary_search_by(|known| known.room.cmp(room)).ok().map(|index| &rooms[index]);
+        listed.and_then(|listed| listed.with.as_ref()).is_some_and(|with| self.has_blocked(with))
     }
 
     /// Whether the user has blocked this one.
@@ -536,7 +545,7 @@ impl ListHandle {
             && let Some(entry) = self.add(room, accounts, engine).await?
         {
             let entry = self.put(entry, engine).await?;
-            let is_silent = self.is_with_blocked(&entry, engine).await?;
+            let is_silent = self.is_with_blocked(&entry.room);
             return Ok((!is_silent).then_some(ServerFrame::Kept(Kept { reference: None, entry })));
         }
         if let Some(id) = self.rooms.id() {
@@ -559,8 +568,9 @@ impl ListHandle {
         let count = engine.count_after(&room, read_up_to, silent, MAX_UNREAD).await?;
         let addressed = engine.mentions_after(&room, read_up_to, ids, blocked, MAX_UNREAD);
         let (newest, unread, mentions) = (count.newest, count.messages, addressed.await?.messages);
-        let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions };
-        let details = self.rooms.details(&listed.room, engine).await?;
+        let details = self.rooms.details(&room, engine).await?;
+        let with = details.with.as_ref().map(|with| with.id.clone());
+        let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions, with };
         let entry = listed.entry(details, current);
         self.rooms.put(listed);
         if self.rooms.sessions.load(Ordering::Relaxed) == 0 {
@@ -608,6 +618,7 @@ mod tests {
             read_up_to: newest,
             unread: 0,
             mentions: 0,
+            with: None,
         }
     }
 

@@ -61,7 +61,7 @@ async fn create_private(
 ) -> Result<ServerFrame, NotDone> {
     change.check(None)?;
     may_create(&context, &user)?;
-    if list.names().len() >= MAX_ROOMS {
+    if list.len() >= MAX_ROOMS {
         let message = format!("your list has {MAX_ROOMS} rooms: leave one of them first");
         return Err(NotDone::Refused(ErrorCode::LimitReached, message));
     }
