@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_access::{AccessError, ActError, Action, Doer, NewAct, Person, Refused};
+use chat_access::{AccessError, ActError, Action, Doer, NewAct, Person, Refused, Scope};
 use chat_log::Passed;
 use chat_protocol::v2::{
     Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, ErrorCode, InviteLinkFrame, Kept,
@@ -100,6 +100,16 @@ impl Acting {
             // removed a moment ago
             None => Err(NotDone::not_in_room(self.room())),
         }
+    }
+
+    /// Whether a user is in the room, or has a role there.
+    pub(super) async fn knows(&self, person: &Person) -> Result<bool, NotDone> {
+        let (engine, room) = (&self.context.engine, self.room());
+        if engine.has_user(room, &person.id, &person.username) {
+            return Ok(true);
+        }
+        let rules = engine.access().rules(Scope::Room(room.clone())).await?;
+        Ok(rules.role([&person.id]).is_some())
     }
 
     /// The answer to what has changed an event of the room, without its reference.

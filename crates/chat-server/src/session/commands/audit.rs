@@ -5,17 +5,17 @@ use chat_protocol::Reference;
 use chat_protocol::v2::{Audit, AuditInfo, AuditPage, ServerFrame};
 
 use crate::session::Session;
+use crate::session::commands::page_size;
 use crate::session::moderation::{Acting, NotDone};
 
 /// How many records a page has if the client does not say, and at most.
-const DEFAULT: u64 = 50;
-const MAX: u64 = 100;
+const DEFAULT: usize = 50;
+const MAX: usize = 100;
 
 impl Session {
     pub(super) fn audit(&mut self, audit: Audit, reference: Option<Reference>) {
         let Audit { room, before, limit } = audit;
-        let limit = limit.unwrap_or(DEFAULT).clamp(1, MAX);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = page_size(limit, DEFAULT, MAX);
         self.act(&room, reference, move |acting| page(acting, before, limit));
     }
 }

@@ -8,11 +8,12 @@ use futures::FutureExt;
 
 use crate::context::Context;
 use crate::context::directory::matches;
+use crate::session::commands::page_size;
 use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
 
 /// How many rooms a page has if the client does not say, and at most.
-const DEFAULT: u64 = 50;
-const MAX: u64 = 100;
+const DEFAULT: usize = 50;
+const MAX: usize = 100;
 
 /// The longest text that is searched for, in bytes.
 const MAX_QUERY: usize = 200;
@@ -25,8 +26,8 @@ impl Session {
                 format!("the field \"query\" is invalid: it must not be longer than {MAX_QUERY} bytes");
             return self.error(reference, ErrorCode::MissingField, message);
         }
-        let to_usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let (after, limit) = (to_usize(after), to_usize(limit.unwrap_or(DEFAULT).clamp(1, MAX)));
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        let limit = page_size(limit, DEFAULT, MAX);
         let context = Arc::clone(&self.context);
         let work = async move {
             let answer = match page(&context, query.as_deref().map(fold), after, limit).await {

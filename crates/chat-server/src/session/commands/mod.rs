@@ -86,3 +86,8 @@ impl Session {
         None
     }
 }
+
+/// How many entries a page has: as many as the client asks for, and at least one.
+fn page_size(asked: Option<u64>, default: usize, max: usize) -> usize {
+    asked.map_or(default, |asked| usize::try_from(asked).unwrap_or(usize::MAX)).clamp(1, max)
+}

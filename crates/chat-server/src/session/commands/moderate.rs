@@ -78,8 +78,10 @@ async fn person(
     let failed = |error: &dyn std::fmt::Display| NotDone::Failed(error.to_string());
     let context = &acting.context;
     if let Some(id) = user.clone() {
+        // nobody else is warned without a message of theirs: otherwise everyone could write to
+        // everyone by a room of their own, and name its address
         if let Some(person) = find(context, &id).await?
-            && (action != Moderation::Warn || is_known_here(acting, &person).await?)
+            && (action != Moderation::Warn || acting.knows(&person).await?)
         {
             return Ok(Some(person));
         }
@@ -98,17 +100,6 @@ async fn person(
     }
     let known = find(context, &text.user).await?;
     Ok(Some(known.unwrap_or_else(|| unknown(text.user.clone(), text.from.clone()))))
-}
-
-/// Whether a user is in the room, or has a role there. Nobody else is warned without a message of
-/// theirs: otherwise everyone could write to everyone by a room of their own, and name its address.
-async fn is_known_here(acting: &Acting, person: &Person) -> Result<bool, NotDone> {
-    let (engine, room) = (&acting.context.engine, acting.room());
-    if engine.has_user(room, &person.id, &person.username) {
-        return Ok(true);
-    }
-    let rules = engine.access().rules(Scope::Room(room.clone())).await?;
-    Ok(rules.role([&person.id]).is_some())
 }
 
 /// A user of whom only the id and a name are known: a guest who is gone, or an account that was

@@ -5,11 +5,12 @@ use chat_protocol::Reference;
 use chat_protocol::v2::{PAGE_BYTES, ReportInfo, Reports, ReportsPage, ServerFrame};
 
 use crate::session::Session;
+use crate::session::commands::page_size;
 use crate::session::moderation::{Acting, NotDone};
 
 /// How many reports a page has if the client does not say, and at most.
-const DEFAULT: u64 = 50;
-const MAX: u64 = 100;
+const DEFAULT: usize = 50;
+const MAX: usize = 100;
 
 /// How many bytes of reported texts a page has at most. A byte may need six in JSON.
 const MAX_BYTES: usize = PAGE_BYTES / 6;
@@ -17,8 +18,7 @@ const MAX_BYTES: usize = PAGE_BYTES / 6;
 impl Session {
     pub(super) fn reports(&mut self, reports: Reports, reference: Option<Reference>) {
         let Reports { room, before, limit } = reports;
-        let limit = limit.unwrap_or(DEFAULT).clamp(1, MAX);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = page_size(limit, DEFAULT, MAX);
         self.act(&room, reference, move |acting| page(acting, before, limit));
     }
 }

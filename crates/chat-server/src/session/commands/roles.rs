@@ -4,6 +4,7 @@ use chat_protocol::v2::{RoleInfo, Roles, RolesPage, ServerFrame};
 use chat_protocol::{Reference, UserId};
 
 use crate::session::Session;
+use crate::session::commands::page_size;
 use crate::session::moderation::{Acting, NotDone};
 
 /// How many users a page has if the client does not say, and at most.
@@ -12,8 +13,8 @@ const MAX: usize = 200;
 
 impl Session {
     pub(super) fn roles(&mut self, Roles { room, after, limit }: Roles, reference: Option<Reference>) {
-        let limit = limit.map_or(DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        self.act(&room, reference, |acting| page(acting, after, limit.clamp(1, MAX)));
+        let limit = page_size(limit, DEFAULT, MAX);
+        self.act(&room, reference, move |acting| page(acting, after, limit));
     }
 }
 

@@ -16,6 +16,7 @@ use futures::FutureExt;
 
 use crate::admission::client_log::LogKind;
 use crate::context::Context;
+use crate::session::commands::page_size;
 use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
 
 /// How often the index is asked for one answer. A page may be empty although there is more.
@@ -103,9 +104,7 @@ fn refused(context: &Context, failure: &Failure, reference: Option<Reference>) -
 async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Found, Failure> {
     let Some(searches) = &context.search else { return Ok(found(Vec::new(), None)) };
     let _running = searches.begin(asker.user.id()).ok_or(Failure::Running)?;
-    let limit =
-        search.limit.map_or(FOUND_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let limit = limit.clamp(1, FOUND_MESSAGES);
+    let limit = page_size(search.limit, FOUND_MESSAGES_DEFAULT, FOUND_MESSAGES);
     let mut before = search.before.as_deref().map(str::parse::<Cursor>).transpose()?;
     let query = Query::new(&search.query, std::mem::take(&mut asker.rooms))?.from(search.from);
     let actor = Actor::new(&asker.user, asker.ids.get(1..).unwrap_or_default());

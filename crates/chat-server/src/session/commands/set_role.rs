@@ -22,12 +22,10 @@ async fn change(acting: Acting, target: UserId, role: Option<RoomRole>) -> Resul
         return Err(NotDone::not_in_room(acting.room()));
     }
     let target = find(&acting.context, &target).await?.ok_or_else(NotDone::no_such_user)?;
-    let (engine, room) = (&acting.context.engine, acting.room());
-    if !engine.has_user(room, &target.id, &target.username) {
-        let rules = engine.access().rules(Scope::Room(room.clone())).await?;
-        // whoever is not here has to accept an invitation
-        rules.role([&target.id]).ok_or_else(NotDone::no_such_user)?;
+    // whoever is not here has to accept an invitation
+    if !acting.knows(&target).await? {
+        return Err(NotDone::no_such_user());
     }
-    let (scope, by) = (Scope::Room(room.clone()), acting.doer());
+    let (scope, by) = (Scope::Room(acting.room().clone()), acting.doer());
     carry_out(&acting.context, NewAct::new(scope, by, ActKind::SetRole(role), target)).await
 }
