@@ -100,34 +100,16 @@ pub(crate) enum AdminCommand {
     Moderate {
         /// Name of the room
         room: String,
-        /// What to do: kick, ban, unban, mute, unmute or warn
-        #[arg(value_parser = action)]
-        action: Moderation,
-        /// Id of the user, as sessions and members list it
-        user: String,
-        /// Why: it is in the audit log, and in a warning
-        #[arg(long)]
-        reason: Option<String>,
-        /// For how many seconds a ban or a mute holds [default: until it is ended]
-        #[arg(long = "for", value_name = "SECONDS")]
-        for_s: Option<u64>,
+        #[command(flatten)]
+        act: ModerationArgs,
     },
     /// Kick, ban, unban, mute, unmute or warn a user on the whole server
     ///
     /// A banned user cannot connect any more. A ban of a guest also keeps out other guests from the
     /// same address, for at most 30 days.
     ModerateServer {
-        /// What to do: kick, ban, unban, mute, unmute or warn
-        #[arg(value_parser = action)]
-        action: Moderation,
-        /// Id of the user, as sessions and members list it
-        user: String,
-        /// Why: it is in the audit log, and in a warning
-        #[arg(long)]
-        reason: Option<String>,
-        /// For how many seconds a ban or a mute holds [default: until it is ended]
-        #[arg(long = "for", value_name = "SECONDS")]
-        for_s: Option<u64>,
+        #[command(flatten)]
+        act: ModerationArgs,
     },
     /// Show the messages that users have reported, newest first
     Reports {
@@ -333,6 +315,22 @@ fn post(text: &str) -> Result<Post, &'static str> {
 fn mention_room(text: &str) -> Result<MentionRoom, &'static str> {
     let found = MentionRoom::ALL.into_iter().find(|mention_room| mention_room.name() == text);
     found.ok_or("expected moderators or everyone")
+}
+
+/// What is done to a user.
+#[derive(Debug, Args)]
+pub(crate) struct ModerationArgs {
+    /// What to do: kick, ban, unban, mute, unmute or warn
+    #[arg(value_parser = action)]
+    pub(crate) action: Moderation,
+    /// Id of the user, as sessions and members list it
+    pub(crate) user: String,
+    /// Why: it is in the audit log, and in a warning
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// For how many seconds a ban or a mute holds [default: until it is ended]
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) for_s: Option<u64>,
 }
 
 /// A role, or none. (clap takes an `Option` for an argument that may be absent.)

@@ -19,7 +19,9 @@ use clap_complete::Shell;
 use crate::config::{ConfigError, Configuration, Sources};
 
 pub(crate) use account::{AccountArguments, AccountCommand, PasswordSource};
-pub(crate) use admin::{Admin, AdminCommand, AnnouncementCommand, Author, Confirmation, Target};
+pub(crate) use admin::{
+    Admin, AdminCommand, AnnouncementCommand, Author, Confirmation, ModerationArgs, Target,
+};
 pub(crate) use log_filter::LogFilter;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};

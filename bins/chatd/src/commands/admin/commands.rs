@@ -8,14 +8,15 @@ use chat_admin::v1::{
     Messages, ModerationRequest, NewAnnouncement, Notice, NoticeSent, Reaction, Reactions, Reports,
     RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings, SettingsChange, Usage,
 };
-use chat_protocol::{Moderation, RoomRole};
+use chat_protocol::RoomRole;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::client::Client;
 use super::confirm::confirm;
 use super::output::Output;
 use super::{AdminError, tables};
-use crate::cli::{Author, Confirmation, plural};
+use crate::cli::{Author, Confirmation, ModerationArgs, plural};
 
 /// Sends requests, as many as a result has pages, and prints the result.
 pub(super) struct Commands<'a, P> {
@@ -82,15 +83,9 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         })
     }
 
-    pub(super) fn moderate(
-        &self,
-        room: Option<&str>,
-        user: &str,
-        action: Moderation,
-        reason: Option<String>,
-        for_s: Option<u64>,
-    ) -> Result<(), AdminError> {
-        let request = ModerationRequest { user: user.to_owned(), action: action.to_string(), reason, for_s };
+    pub(super) fn moderate(&self, room: Option<&str>, act: ModerationArgs) -> Result<(), AdminError> {
+        let ModerationArgs { action, user, reason, for_s } = act;
+        let request = ModerationRequest { user: user.clone(), action: action.to_string(), reason, for_s };
         let path: &[&str] = match &room {
             Some(room) => &["rooms", room, "moderation"],
             None => &["moderation"],
@@ -103,20 +98,9 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
     }
 
     pub(super) fn reports(&self, room: Option<&str>, limit: usize) -> Result<(), AdminError> {
-        let mut list = Reports { reports: Vec::new(), next: None };
-        loop {
-            let left = limit.saturating_sub(list.reports.len()).min(500).to_string();
-            let before = list.next.map(|before| before.to_string());
-            let mut query = vec![("limit", &*left)];
-            query.extend(room.map(|room| ("room", room)));
-            query.extend(before.as_deref().map(|before| ("before", before)));
-            let page: Reports = self.client.parse(&self.client.get(&["reports"], &query)?)?;
-            list.reports.extend(page.reports);
-            list.next = page.next;
-            if list.next.is_none() || list.reports.len() >= limit {
-                return self.output.result(&list, tables::reports);
-            }
-        }
+        let split = |page: Reports| (page.reports, page.next);
+        let (reports, next) = self.newest("reports", room, limit, split)?;
+        self.output.result(&Reports { reports, next }, tables::reports)
     }
 
     pub(super) fn close_report(&self, room: &str, number: u64) -> Result<(), AdminError> {
@@ -125,18 +109,32 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
     }
 
     pub(super) fn audit(&self, room: Option<&str>, limit: usize) -> Result<(), AdminError> {
-        let mut log = Audit { records: Vec::new(), next: None };
+        let split = |page: Audit| (page.records, page.next);
+        let (records, next) = self.newest("audit", room, limit, split)?;
+        self.output.result(&Audit { records, next }, tables::audit)
+    }
+
+    /// Reads pages until `limit` entries are there, or there are no older ones. Also returns where
+    /// the next page begins. `split` takes the entries and that from a page.
+    fn newest<Page: DeserializeOwned, E>(
+        &self,
+        path: &str,
+        room: Option<&str>,
+        limit: usize,
+        split: impl Fn(Page) -> (Vec<E>, Option<u64>),
+    ) -> Result<(Vec<E>, Option<u64>), AdminError> {
+        let (mut entries, mut next) = (Vec::new(), None);
         loop {
-            let left = limit.saturating_sub(log.records.len()).min(500).to_string();
-            let before = log.next.map(|before| before.to_string());
+            let left = limit.saturating_sub(entries.len()).min(500).to_string();
+            let before = next.map(|before: u64| before.to_string());
             let mut query = vec![("limit", &*left)];
             query.extend(room.map(|room| ("room", room)));
             query.extend(before.as_deref().map(|before| ("before", before)));
-            let page: Audit = self.client.parse(&self.client.get(&["audit"], &query)?)?;
-            log.records.extend(page.records);
-            log.next = page.next;
-            if log.next.is_none() || log.records.len() >= limit {
-                return self.output.result(&log, tables::audit);
+            let page;
+            (page, next) = split(self.client.parse(&self.client.get(&[path], &query)?)?);
+            entries.extend(page);
+            if next.is_none() || entries.len() >= limit {
+                return Ok((entries, next));
             }
         }
     }

@@ -55,12 +55,8 @@ pub(super) fn run(
         }
         AdminCommand::Rules { room } => commands.rules(room.as_deref()),
         AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),
-        AdminCommand::Moderate { room, action, user, reason, for_s } => {
-            commands.moderate(Some(&room), &user, action, reason, for_s)
-        }
-        AdminCommand::ModerateServer { action, user, reason, for_s } => {
-            commands.moderate(None, &user, action, reason, for_s)
-        }
+        AdminCommand::Moderate { room, act } => commands.moderate(Some(&room), act),
+        AdminCommand::ModerateServer { act } => commands.moderate(None, act),
         AdminCommand::Reports { room, limit } => commands.reports(room.as_deref(), limit),
         AdminCommand::CloseReport { room, number } => commands.close_report(&room, number),
         AdminCommand::Audit { room, limit } => commands.audit(room.as_deref(), limit),
