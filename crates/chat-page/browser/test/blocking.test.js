@@ -5,6 +5,7 @@ import { accountBot, accountUser, signIn } from './support/accounts.js';
 import { violations } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
+import { notifiedContext, notificationsOf } from './support/notifications.js';
 import { until, untilEqual } from './support/until.js';
 
 const BLOCKED = 'Message of a blocked user.';
@@ -147,24 +148,9 @@ browserTest('one hidden message can be shown, by mouse and keyboard', async (fix
 });
 
 browserTest('nothing of a blocked user is counted, notified or shown as typing', async (fixture) => {
-  const context = await fixture.context({ permissions: ['notifications'] });
-  await context.addInitScript(() => {
-    window.notifications = [];
-    window.Notification = class extends EventTarget {
-      static permission = 'granted';
-      constructor(title, { body }) {
-        super();
-        this.body = body;
-        window.notifications.push(this);
-      }
-      close() {
-        this.isClosed = true;
-      }
-    };
-    localStorage.setItem('chatd.settings', JSON.stringify({ notify: true }));
-  });
+  const context = await notifiedContext(fixture);
   const { server, ana, bob, cid } = await place(fixture, { context });
-  const notifications = () => ana.page.evaluate(() => window.notifications.map(({ body, isClosed = false }) => [body, isClosed]));
+  const notifications = () => notificationsOf(ana);
   const device = await fixture.bot(server, 'ana', 'lobby', { token: await tokenOf(ana) });
   await ana.joinRoom('tea');
   await bob.send('@ana, hello');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { Admin } from './support/admin.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
+import { notifiedContext, notificationsOf } from './support/notifications.js';
 import { until, untilEqual } from './support/until.js';
 
 const DELETED = 'This message was deleted by the operator.';
@@ -191,26 +192,11 @@ browserTest('an unread message that is deleted is not unread any more', async (f
 
 browserTest('the notification of a deleted message is closed', async (fixture) => {
   const { server, ben, eraseBen } = await place(fixture);
-  const context = await fixture.context({ permissions: ['notifications'] });
-  await context.addInitScript(() => {
-    window.notifications = [];
-    window.Notification = class extends EventTarget {
-      static permission = 'granted';
-      constructor(title, { body }) {
-        super();
-        this.body = body;
-        window.notifications.push(this);
-      }
-      close() {
-        this.isClosed = true;
-      }
-    };
-    localStorage.setItem('chatd.settings', JSON.stringify({ notify: true }));
-  });
+  const context = await notifiedContext(fixture);
   const ana = await fixture.user(server, 'ana', 'lobby', { context });
   await ana.joinRoom('tea');
   await ben.send(`@ana ${SECRET}`);
-  const shown = () => ana.page.evaluate(() => window.notifications.map(({ body, isClosed = false }) => [body, isClosed]));
+  const shown = () => notificationsOf(ana);
   await untilEqual(shown, [[`@ana ${SECRET}`, false]]);
   await eraseBen();
   await untilEqual(shown, [[`@ana ${SECRET}`, true]]);

@@ -371,7 +371,7 @@ export class Chat extends Signal {
       if (!this.rooms.has(entry.room) && !this.#hidden.has(entry.room)) this.join(entry.room, { show: false }).catch(() => {});
       else this.emit('rooms');
     });
-    // Somebody writes in a direct room that the user has hidden.
+    // Someone writes in a direct room that the user has hidden.
     client.on('inbox', ({ room }) => {
       if (this.#hidden.has(room) && client.list?.get(room)?.kind === 'direct') this.join(room, { show: false }).catch(() => {});
     });

@@ -61,7 +61,7 @@ impl Standing {
     }
 }
 
-/// A message that somebody may act on.
+/// A message that someone may act on.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) seq: u64,

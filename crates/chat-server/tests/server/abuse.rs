@@ -9,7 +9,7 @@ use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 
 use crate::accounts::User;
-use crate::support::{config, start_with, start_with_accounts};
+use crate::support::{config, refused, start_with, start_with_accounts};
 
 fn with(abuse: AbuseLimits) -> Config {
     Config { abuse, ..config() }
@@ -17,12 +17,6 @@ fn with(abuse: AbuseLimits) -> Config {
 
 fn send(room: &str, body: &str) -> Value {
     json!({"type": "send", "room": room, "body": body})
-}
-
-async fn refused(session: &mut Session, command: Value, code: &str) -> Value {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
-    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,11 +8,13 @@ use chat_accounts::{JwtVerifier, SqliteAccounts};
 use chat_db::Database;
 use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
-use chat_protocol::{Member, RoomName};
+use chat_protocol::{Member, Role, RoomName};
 use chat_rooms::Engine;
 use chat_search::SqliteIndex;
 use chat_server::{Accounts, Config, Control, Search, Server, Timings};
+use chat_testkit::v2::Session;
 use chat_testkit::{soon, until};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -122,7 +124,27 @@ pub(crate) fn impatient() -> Timings {
     Timings { head: Duration::from_millis(300), ping: Duration::from_millis(100), ..timings() }
 }
 
+/// Sends a command, whose answer is of this kind.
+pub(crate) async fn answered(session: &mut Session, command: Value, kind: &str) -> Value {
+    let answer = session.ask(command.clone()).await;
+    assert_eq!(answer["type"], kind, "{command}: {answer}");
+    answer
+}
+
+/// Sends a command, whose answer is an error with this code.
+pub(crate) async fn refused(session: &mut Session, command: Value, code: &str) -> Value {
+    let answer = session.ask(command.clone()).await;
+    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
+    answer
+}
+
 impl Running {
+    /// Makes a user a moderator of the server.
+    pub(crate) async fn make_moderator(&self, user: &str) {
+        let accounts = self.control.accounts().unwrap().store();
+        accounts.set_role(user.parse().unwrap(), Role::Moderator).await.unwrap();
+    }
+
     /// The presence rows of a room.
     pub(crate) async fn rows(&self, room: &str) -> Vec<Member> {
         self.store.members(RoomName::parse(room).unwrap()).await.unwrap()

@@ -94,7 +94,7 @@ impl Actor {
     pub(super) async fn act_on_someone(&mut self, room: &str) {
         let everyone: Vec<usize> = (0..self.world.users.len()).collect();
         let anyone = self.pick(&everyone);
-        // the first moderator stays, so that somebody always is one
+        // the first moderator stays, so that someone always is one
         let target = self.pick(&[SPAMMER, SPAMMER, SPAMMER, MEMBER, anyone, anyone, anyone, anyone]);
         if self.index == OWNER && target == MODERATORS[0] {
             return;

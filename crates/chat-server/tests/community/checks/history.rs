@@ -50,7 +50,7 @@ pub(super) async fn pages(link: &mut Link, name: &str, room: &Room) {
     }
 }
 
-/// Every number of the room was acknowledged to somebody, once: nothing was stored that was
+/// Every number of the room was acknowledged to someone, once: nothing was stored that was
 /// refused. The texts in the database are those of the model.
 pub(super) async fn stored(stored: &Stored, name: &str, room: &Room) {
     let newest = newest(&stored.history, name).await;

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 
-use chat_protocol::Role;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 
 use super::User;
-use crate::support::{config, start_searching, start_with_accounts};
+use crate::support::{answered, config, refused, start_searching, start_with_accounts};
 
 /// A user who is in the room.
 async fn enter(server: SocketAddr, username: &str, room: &str) -> (User, Session) {
@@ -22,13 +21,7 @@ fn moderate(action: &str, user: &str) -> Value {
 }
 
 async fn done(session: &mut Session, command: Value) {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!(answer["type"], "done", "{command}: {answer}");
-}
-
-async fn refused(session: &mut Session, command: Value, code: &str) {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
+    answered(session, command, "done").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,8 +165,7 @@ async fn server_moderators_moderate_every_room() {
     let (ana, mut owner) = enter(server.address, "ana", "lobby").await;
     owner.ask(json!({"type": "create_room", "room": "lobby"})).await;
     let sam = User::register(server.address, "sam").await;
-    let accounts = server.control.accounts().unwrap().store();
-    accounts.set_role(sam.id.parse().unwrap(), Role::Moderator).await.unwrap();
+    server.make_moderator(&sam.id).await;
     let mut moderator = sam.hello(server.address).await;
     moderator.join("lobby").await;
     refused(&mut owner, moderate("ban", &sam.id), "forbidden").await;

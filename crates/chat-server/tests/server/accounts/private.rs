@@ -3,30 +3,18 @@
 
 use std::net::SocketAddr;
 
-use chat_protocol::Role;
 use chat_testkit::Client;
 use chat_testkit::http::request;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 
 use super::{User, post};
-use crate::support::{config, start_searching, start_with_accounts};
+use crate::support::{answered, config, refused, start_searching, start_with_accounts};
 
 async fn register(server: SocketAddr, username: &str) -> (User, Session) {
     let user = User::register(server, username).await;
     let session = user.hello(server).await;
     (user, session)
-}
-
-async fn answered(session: &mut Session, command: Value, kind: &str) -> Value {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!(answer["type"], kind, "{command}: {answer}");
-    answer
-}
-
-async fn refused(session: &mut Session, command: Value, code: &str) {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
 }
 
 /// Creates a private room, enters it, and returns its address.
@@ -40,11 +28,6 @@ async fn create(session: &mut Session, title: &str) -> String {
 fn rooms(list: &Value) -> Vec<(&str, &str)> {
     let entries = list["entries"].as_array().unwrap().iter();
     entries.map(|entry| (entry["room"].as_str().unwrap(), entry["kind"].as_str().unwrap())).collect()
-}
-
-async fn make_moderator(server: &crate::support::Running, user: &User) {
-    let accounts = server.control.accounts().unwrap().store();
-    accounts.set_role(user.id.parse().unwrap(), Role::Moderator).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +220,7 @@ async fn two_users_have_a_direct_room() {
 
     // a moderator of the server, who is one of two in another one, has no more rights there
     let (sam, _) = register(server.address, "sam").await;
-    make_moderator(&server, &sam).await;
+    server.make_moderator(&sam.id).await;
     let mut sam = sam.hello(server.address).await;
     refused(&mut sam, json!({"type": "join", "room": room}), "not_found").await;
     let other = answered(&mut sam, direct("bob"), "room").await;
@@ -259,7 +242,7 @@ async fn a_server_moderator_who_enters_a_private_room_is_recorded() {
     let (_, mut owner) = register(server.address, "ana").await;
     let club = create(&mut owner, "The club").await;
     let (sam, _) = register(server.address, "sam").await;
-    make_moderator(&server, &sam).await;
+    server.make_moderator(&sam.id).await;
     let mut moderator = sam.hello(server.address).await;
     let other = chat_protocol::RoomName::address_from_random(1);
     refused(&mut moderator, json!({"type": "join", "room": other}), "not_found").await;
@@ -538,7 +521,7 @@ async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
         refused(&mut ana, command, "forbidden").await;
     }
     let (sam, _) = register(server.address, "sam").await;
-    make_moderator(&server, &sam).await;
+    server.make_moderator(&sam.id).await;
     let mut sam = sam.hello(server.address).await;
     create(&mut sam, "The team").await;
     // direct rooms are not created by a command for that

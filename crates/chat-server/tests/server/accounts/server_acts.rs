@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use chat_protocol::Role;
 use chat_server::{Config, Proxies, ProxyHeader};
 use chat_testkit::v2::{PROTOCOL, Session};
 use chat_testkit::{Client, handshake_with, http, path};
@@ -11,12 +10,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{User, end};
-use crate::support::{Running, config, start_with_accounts};
+use crate::support::{Running, answered, config, refused, start_with_accounts};
 
 async fn moderator(server: &Running) -> (User, Session) {
     let sam = User::register(server.address, "sam").await;
-    let accounts = server.control.accounts().unwrap().store();
-    accounts.set_role(sam.id.parse().unwrap(), Role::Moderator).await.unwrap();
+    server.make_moderator(&sam.id).await;
     let session = sam.hello(server.address).await;
     (sam, session)
 }
@@ -26,13 +24,7 @@ fn moderate(action: &str, user: &str) -> Value {
 }
 
 async fn done(session: &mut Session, command: Value) {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!(answer["type"], "done", "{command}: {answer}");
-}
-
-async fn refused(session: &mut Session, command: Value, code: &str) {
-    let answer = session.ask(command.clone()).await;
-    assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{command}: {answer}");
+    answered(session, command, "done").await;
 }
 
 /// A `hello` that is refused, and the end of the connection.

@@ -1,6 +1,5 @@
 //! Replies, reactions and mentions.
 
-use chat_protocol::Role;
 use chat_testkit::Client;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};
@@ -174,8 +173,7 @@ async fn mentions_are_counted_for_accounts_that_keep_the_room() {
     let server = start_with_accounts(config()).await;
     let ana = User::register(server.address, "Ana").await;
     let eve = User::register(server.address, "eve").await;
-    let accounts = server.control.accounts().unwrap().store();
-    accounts.set_role(eve.id.parse().unwrap(), Role::Moderator).await.unwrap();
+    server.make_moderator(&eve.id).await;
     let mut anas = ana.hello(server.address).await;
     assert_eq!(anas.next("rooms").await["entries"], json!([]));
     anas.ask(json!({"type": "keep", "room": "r"})).await;
