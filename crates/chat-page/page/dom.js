@@ -45,6 +45,20 @@ export function setText(element, text) {
   element.hidden = text === '';
 }
 
+/**
+ * Makes `children` the children of an element, in this order. Children that keep their order are
+ * not moved: an element that is moved between press and release gets no click, and loses the focus.
+ */
+export function arrange(parent, children) {
+  const kept = new Set(children);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+}
+
 /** Lets a dialog be closed by its close buttons and by a click outside it. */
 export function closable(dialog) {
   // A long press that has opened the dialog ends with a click outside it, which does not count.

@@ -68,3 +68,25 @@ browserTest('the people list beside the messages can be hidden', async (fixture)
   await ana.page.locator('#open-people').click();
   await ana.page.locator('#people-list').waitFor();
 });
+
+for (const [what, change] of [
+  ['joins', (fixture, server) => fixture.bot(server, 'abe')],
+  ['leaves', (fixture, server, first) => first.client.close()],
+]) {
+  browserTest(`a click on a person works while another one ${what}`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await fixture.user(server, 'ana');
+    const first = await fixture.bot(server, 'aaron');
+    await fixture.bot(server, 'ben');
+    await untilEqual(() => ana.people(), ['ana', 'aaron', 'ben']);
+    const person = ana.page.locator('#people-list [data-name="ben"]');
+    await person.hover();
+    await ana.page.mouse.down();
+    await change(fixture, server, first);
+    await until('the list has changed', async () => await ana.text('#people-count') !== '3');
+    await person.hover();
+    await ana.page.mouse.up();
+    await ana.page.locator('#profile').waitFor();
+    assert.equal(await ana.text('#profile-title'), 'ben');
+  });
+}

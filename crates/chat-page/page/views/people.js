@@ -1,6 +1,6 @@
 // The people in the room, and who is typing.
 
-import { avatar, byId, h, setText } from '../dom.js';
+import { arrange, avatar, byId, h, setText } from '../dom.js';
 import { rolesIn } from '../state/roles.js';
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
@@ -133,13 +133,11 @@ export class People {
 
   /** What stays in its place keeps the focus. */
   #show(items) {
-    const isSame = items.length === this.#list.childElementCount && items.every((item, index) => this.#list.children[index] === item);
-    if (isSame) return;
     const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
-    this.#list.replaceChildren(...items);
+    arrange(this.#list, items);
     const buttons = this.#buttons;
     if (buttons.length > 0 && !buttons.some(({ tabIndex }) => tabIndex === 0)) buttons[0].tabIndex = 0;
-    if (focused) (focused.isConnected ? focused : buttons[0])?.focus({ preventScroll: true });
+    if (focused && focused !== document.activeElement) (focused.isConnected ? focused : buttons[0])?.focus({ preventScroll: true });
   }
 
   get #buttons() {

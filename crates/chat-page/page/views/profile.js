@@ -29,9 +29,15 @@ export class Profile {
     } }, label)));
     this.#dialog.showModal();
     if (isGuest) return;
-    const profile = await profileOf(username).catch(() => null);
+    let profile;
+    try {
+      profile = await profileOf(username);
+    } catch {
+      if (this.#shown === user) setText(byId('profile-since'), 'The profile could not be read.');
+      return;
+    }
     // Names change hands: the card is of this user, and not of a later one.
-    if (profile?.id !== this.#shown) return;
+    if (profile.id !== this.#shown) return;
     setText(byId('profile-display'), profile.display_name ?? '');
     setText(byId('profile-text'), profile.about ?? '');
     const since = new Date(profile.created_at).toLocaleDateString(undefined, { dateStyle: 'long' });

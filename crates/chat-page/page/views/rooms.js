@@ -1,6 +1,6 @@
 // The list of the user's rooms, with unread counts.
 
-import { byId, h } from '../dom.js';
+import { arrange, byId, h } from '../dom.js';
 import { pathOf } from '../state/address.js';
 import { newMessages, plural, unreadCount } from '../text/words.js';
 
@@ -27,8 +27,7 @@ export class Rooms {
   #render() {
     const existing = new Map([...this.#list.children].map((item) => [item.dataset.room, item]));
     const items = [...this.#chat.rooms.values()].map((room) => this.#item(room, existing.get(room.name)));
-    const isSame = items.length === this.#list.childElementCount && items.every((item, index) => this.#list.children[index] === item);
-    if (!isSame) this.#list.replaceChildren(...items);
+    arrange(this.#list, items);
     const others = [...this.#chat.rooms.values()].filter((room) => room !== this.#chat.shown && room.unread > 0);
     this.#elsewhere.hidden = others.length === 0;
     this.#elsewhere.classList.toggle('mentioned', others.some((room) => room.mentioned > 0));

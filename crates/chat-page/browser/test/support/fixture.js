@@ -30,6 +30,10 @@ export function browserTest(name, run) {
     try {
       await run(fixture);
       fixture.check();
+    } catch (error) {
+      // What only fails on another machine cannot be looked at there.
+      t.diagnostic(await fixture.describe());
+      throw error;
     } finally {
       await fixture.close();
     }
@@ -79,6 +83,11 @@ export class Fixture {
     const user = await this.watch(await context.newPage(), at.address);
     await user.page.goto(at.address + path);
     return user;
+  }
+
+  /** What every page shows, and what went wrong in it. */
+  async describe() {
+    return (await Promise.all(this.#users.map((user) => user.describe()))).join('\n');
   }
 
   async watch(page, address) {

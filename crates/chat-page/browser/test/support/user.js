@@ -186,6 +186,15 @@ export class User {
     return this.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
   }
 
+  /** The visible text, with the open dialogs in front, and what went wrong. */
+  async describe() {
+    const visible = await this.page.evaluate(() => {
+      const texts = [...document.querySelectorAll('dialog[open]'), document.body].map(({ innerText }) => innerText.replaceAll(/\s+/g, ' '));
+      return { texts, focus: document.activeElement?.id };
+    }).catch((error) => error.message);
+    return JSON.stringify({ url: this.page.url(), visible, problems: this.#problems, outages: this.#outages }).slice(0, 4000);
+  }
+
   // Final checks.
 
   check() {
