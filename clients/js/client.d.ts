@@ -590,6 +590,11 @@ export interface ListEntry {
   /** How many messages of others come after it, at most 100. */
   unread: number;
   mentions: number;
+  /**
+   * The number of the newest message that the other user of a direct room has read. `null` in other
+   * rooms, and if the other user has not read anything yet.
+   */
+  seenUpTo: number | null;
 }
 
 /** What the operator says to all users until it is withdrawn. */
@@ -612,6 +617,8 @@ export interface ClientEvents extends RoomEvents {
   dropped: { room: string };
   /** The user has read up to this number, here or on another device. */
   read: { room: string; epoch: string; upTo: number; unread: number; mentions: number };
+  /** The other user of a direct room has read up to this number. */
+  seen: { room: string; username: string; epoch: string; upTo: number };
   /** News in a room of the list that this client has not joined; at most one a second. */
   inbox: { room: string; upTo: number; unread: number; mentions: number; from?: string };
   /**

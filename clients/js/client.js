@@ -103,8 +103,8 @@ class Emitter {
 }
 
 /** An entry of the list of rooms, as programs see it. */
-function entryOf({ room, kind, title = null, with: other = null, role = null, by = null, expires_at: expiresAt, favourite, notify, epoch, newest, read_up_to: readUpTo, unread, mentions }) {
-  return { room, kind, title, with: other, role, by, expiresAt, favourite, notify, epoch, newest, readUpTo, unread, mentions };
+function entryOf({ room, kind, title = null, with: other = null, role = null, by = null, expires_at: expiresAt, favourite, notify, epoch, newest, read_up_to: readUpTo, unread, mentions, seen_up_to: seenUpTo = null }) {
+  return { room, kind, title, with: other, role, by, expiresAt, favourite, notify, epoch, newest, readUpTo, unread, mentions, seenUpTo };
 }
 
 function report(error) {
@@ -1533,7 +1533,12 @@ export class ChatClient extends Emitter {
       this.#list?.delete(room);
       this.emit('dropped', { room });
     } else if (type === 'read') {
-      const { epoch, up_to: upTo, unread, mentions } = frame;
+      const { epoch, up_to: upTo, username, unread, mentions } = frame;
+      if (username !== undefined) {
+        if (this.#list?.get(room)?.epoch === epoch) this.#updateEntry(room, { seenUpTo: upTo });
+        this.emit('seen', { room, username, epoch, upTo });
+        return true;
+      }
       this.#updateEntry(room, { epoch, readUpTo: upTo, unread, mentions });
       this.emit('read', { room, epoch, upTo, unread, mentions });
     } else if (type === 'blocked') {

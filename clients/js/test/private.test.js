@@ -57,6 +57,12 @@ test('two users talk in their direct room', async (t) => {
   await bob.connect();
   const [entry] = [...(await listed).values()];
   assert.deepEqual([entry.room, entry.kind, entry.with, entry.unread], [direct.room, 'direct', 'ana', 1]);
+
+  const seen = next(ana, 'seen');
+  await bob.markRead(direct.room, 1, entry.epoch);
+  assert.deepEqual(await seen, { room: direct.room, username: 'bob', epoch: entry.epoch, upTo: 1 });
+  assert.equal(ana.list.get(direct.room).seenUpTo, 1);
+  assert.deepEqual([bob.list.get(direct.room).readUpTo, bob.list.get(direct.room).seenUpTo], [1, null]);
   await assert.rejects(ana.direct('nobody'), { code: 'not_found' });
   const guest = client(t, server.url, 'gus');
   await guest.connect();

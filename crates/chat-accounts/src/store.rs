@@ -323,6 +323,12 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store fails.
     fn rooms(&self, account: UserId) -> BoxFuture<'_, Result<Vec<RoomEntry>, StoreError>>;
 
+    /// The entry of a room in the list of an account. `None` if it is not in the list.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    fn room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<Option<RoomEntry>, StoreError>>;
+
     /// Notes that an account has blocked a user, or that it has not any more. Returns whether that
     /// changes anything.
     ///

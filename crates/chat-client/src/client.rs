@@ -291,7 +291,7 @@ impl Client {
     /// # use chat_client::{Client, Since};
     /// # async fn run(client: Client, cursor: Since) -> Result<(), Box<dyn std::error::Error>> {
     /// let read = client.mark_read(&"lobby".parse()?, cursor).await?;
-    /// println!("{} unread messages", read.unread);
+    /// println!("{} unread messages", read.unread.unwrap_or_default());
     /// # Ok(()) }
     /// ```
     pub async fn mark_read(&self, room: &RoomName, up_to: Since) -> Result<Read, CommandError> {

@@ -22,6 +22,7 @@ async fn mark(store: &dyn AccountStore, account: &UserId, of: &str, up_to: u64) 
     let entry = store.mark_read(account.clone(), room("r"), epoch(of), up_to).await.unwrap();
     let listed = store.rooms(account.clone()).await.unwrap();
     assert_eq!(listed.into_iter().find(|entry| entry.room == room("r")), entry);
+    assert_eq!(store.room(account.clone(), room("r")).await.unwrap(), entry);
     entry.map(|entry| (entry.epoch.as_str().to_owned(), entry.read_up_to))
 }
 
@@ -45,7 +46,10 @@ pub async fn a_room_is_kept_with_its_settings(accounts: Accounts) {
     assert_eq!((entry.favourite, entry.notify), (false, Notify::Mentions));
     let other = keep(store, &ana, "世界", change().favourite(true).notify(Notify::None)).await;
     assert_eq!((other.favourite, other.notify), (true, Notify::None));
-    assert_eq!(store.rooms(ana).await.unwrap(), [entry, other]);
+    assert_eq!(store.rooms(ana.clone()).await.unwrap(), [entry, other.clone()]);
+    assert_eq!(store.room(ana.clone(), room("世界")).await.unwrap(), Some(other));
+    assert_eq!(store.room(ana, room("unknown")).await.unwrap(), None);
+    assert_eq!(store.room(unknown(), room("r")).await.unwrap(), None);
 }
 
 /// Each account has a list of its own, in the order of the names' bytes.

@@ -243,6 +243,10 @@ impl AccountStore for MemoryAccounts {
         })
     }
 
+    fn room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<Option<RoomEntry>, StoreError>> {
+        self.with(move |tables| Ok(tables.rooms.get(&account).and_then(|rooms| rooms.get(&room)).cloned()))
+    }
+
     fn keepers(
         &self,
         room: RoomName,

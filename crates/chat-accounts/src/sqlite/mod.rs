@@ -303,6 +303,10 @@ impl AccountStore for SqliteAccounts {
         self.read(move |connection| rooms::list(connection, &account))
     }
 
+    fn room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<Option<RoomEntry>, StoreError>> {
+        self.read(move |connection| rooms::entry(connection, &account, &room))
+    }
+
     fn keepers(
         &self,
         room: RoomName,

@@ -99,6 +99,14 @@ pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<
     Ok(rows.iter().map(RoomRow::entry).collect::<Result<_, _>>()?)
 }
 
+pub(super) fn entry(
+    connection: &mut SqliteConnection,
+    account: &UserId,
+    room: &RoomName,
+) -> Done<Option<RoomEntry>> {
+    Ok(row(connection, account, room)?.map(|row| row.entry()).transpose()?)
+}
+
 pub(super) fn keepers(
     connection: &mut SqliteConnection,
     room: &RoomName,

@@ -9,7 +9,7 @@ use chat_protocol::v2::{
     Notice, Presence, ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing,
     StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
-use chat_protocol::{Emoji, Epoch, RoomName, UserId};
+use chat_protocol::{Emoji, Epoch, RoomName, UserId, Username};
 
 use super::error::ConnectError;
 
@@ -116,6 +116,15 @@ pub enum Event {
     Dropped(RoomName),
     /// The user has read messages of a room in the list, with this client or another session.
     Read(Read),
+    /// The other user of a direct room has read its messages up to this position.
+    Seen {
+        /// The room.
+        room: RoomName,
+        /// The other user.
+        username: Username,
+        /// The newest message that was read.
+        up_to: Since,
+    },
     /// Whom the user has blocked, as a program that hides their messages needs it: all of them,
     /// when an account has connected, and when this client or another session has changed it.
     Blocked(BTreeSet<UserId>),

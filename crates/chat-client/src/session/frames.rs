@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_protocol::v2::{
     self, Announcement, AnnouncementFrame, AuditPage, Blocked, DirectRoom, DirectoryPage, Dropped, Error,
-    ErrorCode, InviteLinkFrame, Kept, ReportsPage, RolesPage, ServerFrame,
+    ErrorCode, InviteLinkFrame, Kept, Read, ReportsPage, RolesPage, ServerFrame, Since,
 };
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
@@ -136,6 +136,9 @@ impl Session {
                     other => self.unexpected(other, "dropped"),
                 }
                 self.events.push_back(Event::Dropped(room));
+            }
+            ServerFrame::Read(Read { username: Some(username), room, epoch, up_to, .. }) => {
+                self.events.push_back(Event::Seen { room, username, up_to: Since { epoch, seq: up_to } });
             }
             ServerFrame::Read(mut read) => {
                 match self.take_pending(read.reference.take().as_ref()) {

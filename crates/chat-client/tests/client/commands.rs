@@ -318,5 +318,12 @@ async fn the_list_of_rooms_is_kept_and_marked() {
     assert!(matches!(received.event().await, Event::Read(read) if read.up_to == 7));
     assert!(matches!(received.event().await, Event::Read(read) if read.up_to == 8));
     assert!(matches!(received.event().await, Event::Inbox(inbox) if inbox.unread == 1));
+    // the other user of a direct room
+    peer.send(json!({"type": "read", "room": "lobby", "epoch": "e", "up_to": 9, "username": "bob"})).await;
+    let seen = received.event().await;
+    assert!(
+        matches!(&seen, Event::Seen { username, up_to, .. } if username.as_str() == "bob" && up_to.seq == 9),
+        "{seen:?}"
+    );
     assert_eq!(client.counters().unexpected_frames, 0);
 }

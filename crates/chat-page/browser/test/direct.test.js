@@ -43,6 +43,8 @@ browserTest('two users write each other', async (fixture) => {
   await ben.page.locator('#rooms-list .room-link', { hasText: 'ana' }).click();
   await ben.waitForRoom('ana');
   await ben.waitForMessage('just for you');
+  await untilEqual(() => ana.text('#typing'), 'Seen');
+  assert.equal(await ben.text('#typing'), '', 'his own messages only');
   await ben.openMenu('just for you');
   const offered = await ben.page.locator('#message-menu [role="menuitem"][data-action]').evaluateAll((items) => items.map((item) => item.dataset.action));
   assert.deepEqual(offered, ['pick', 'reply', 'copy', 'link', 'report'], 'nobody moderates here');
@@ -50,8 +52,13 @@ browserTest('two users write each other', async (fixture) => {
   await ben.page.locator('#report').waitFor();
   assert.equal(await ben.text('#report-lead'), 'The people who run this site read your report and a copy of the message. ana does not learn of it.');
   await ben.page.keyboard.press('Escape');
+  await ana.sendAndWait('and this');
   await ben.page.reload();
   await ben.waitForRoom('ana');
+  await untilEqual(() => ana.text('#typing'), 'Seen');
+  await ana.page.reload();
+  await ana.waitForMessage('and this');
+  await untilEqual(() => ana.text('#typing'), 'Seen');
   await untilEqual(async () => (await roomLabels(ben)).sort(), ['ana', 'lobby']);
 
   // A conversation that is hidden comes back with the next message.

@@ -364,6 +364,7 @@ export class Chat extends Signal {
     client.on('blocked', () => this.#blockingChanged());
     client.on('invited', (invitation) => this.#invited(invitation));
     client.on('read', ({ room, ...mark }) => this.rooms.get(room)?.readOn(mark));
+    client.on('seen', ({ room }) => this.rooms.get(room)?.emit('seen'));
     // Another device has joined or left a room.
     client.on('kept', ({ entry }) => {
       if (entry.kind === 'invitation') return this.#invited(entry);

@@ -27,8 +27,8 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
  * Emits `items` with what has changed in the list of messages, `arrived` with a new message,
- * `outbox`, `unread`, `divider`, `typing`, `people`, `history`, `state`, and `standing` when the
- * user's role or mute has changed.
+ * `outbox`, `unread`, `divider`, `typing`, `seen`, `people`, `history`, `state`, and `standing`
+ * when the user's role or mute has changed.
  *
  * A change of `items` is a `ListChange` of the client, or `{kind: 'extended'}`: there are newer
  * messages at the end. `isSameLog` in one that is replaced: the messages are those of the same log.
@@ -233,6 +233,14 @@ export class RoomState extends Signal {
     if (this.unreadMore) this.#countUnread();
     // A mark may have been lost with the connection. What is not saved yet is sent when it is.
     if (this.#markTimer === undefined) this.#shareReadMark();
+    this.emit('seen');
+  }
+
+  /** Whether the other user of this direct room has read the newest message, and it is the user's. */
+  get isSeen() {
+    const entry = this.isDirect ? this.#client.list?.get(this.name) : undefined;
+    const newest = this.#list.items.at(-1);
+    return entry?.epoch === this.room.epoch && newest !== undefined && this.isMine(newest) && newest.seq <= entry.seenUpTo;
   }
 
   /** Up to where the user has read, according to the server. `null` if it does not know. */

@@ -1,4 +1,4 @@
-// The people in the room, and who is typing.
+// The people in the room, and who is typing or has read the newest message.
 
 import { arrange, avatar, byId, h, setText } from '../dom.js';
 import { rolesIn } from '../state/roles.js';
@@ -48,6 +48,7 @@ export class People {
     this.#list.replaceChildren();
     this.#unsubscribes = room ? [
       room.on('people', () => this.#schedule()), room.on('state', () => this.#schedule()), room.on('typing', () => this.#updateTyping()),
+      room.on('seen', () => this.#updateTyping()), room.on('items', () => this.#updateTyping()),
       rolesIn(room).on('change', () => this.#schedule()),
     ] : [];
     this.#actions.hidden = true;
@@ -170,6 +171,7 @@ export class People {
     else if (names.length === 2) text = `${first} and ${second} are typing…`;
     else if (names.length === 3) text = `${first}, ${second} and ${third} are typing…`;
     else if (names.length > 3) text = 'Several people are typing…';
+    else if (this.#room.isSeen) text = 'Seen';
     const element = byId('typing');
     if (element.textContent !== text) element.textContent = text;
   }

@@ -68,6 +68,10 @@ pub struct RoomListEntry {
     pub unread: u64,
     /// How many of them mention the user; at most 100.
     pub mentions: u64,
+    /// The number of the newest message that the other user of a direct room has read. Absent in
+    /// other rooms, and if the other user has not read anything yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_up_to: Option<u64>,
 }
 
 /// A room is in the list.
@@ -92,7 +96,7 @@ pub struct Dropped {
     pub room: RoomName,
 }
 
-/// The user has read messages of a room in the list.
+/// The user has read messages of a room in the list, or the other user of a direct room has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Read {
@@ -103,12 +107,17 @@ pub struct Read {
     pub room: RoomName,
     /// The epoch to which the number belongs.
     pub epoch: Epoch,
-    /// The number of the newest message that the user has read.
+    /// The number of the newest message that was read.
     pub up_to: u64,
-    /// How many messages of others come after it; at most 100.
-    pub unread: u64,
-    /// How many of them mention the user; at most 100.
-    pub mentions: u64,
+    /// The other user of a direct room, if that is who has read. Absent: the receiver has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Username>,
+    /// How many messages of others come after it; at most 100. Only if the receiver has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u64>,
+    /// How many of them mention the receiver; at most 100. Only if the receiver has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<u64>,
 }
 
 /// There are new messages in a room of the list.

@@ -134,10 +134,13 @@ struct Details {
     title: Option<RoomTitle>,
     with: Option<Named>,
     role: Option<RoomRole>,
+    /// How far the other user of a direct room has read.
+    seen_up_to: Option<u64>,
 }
 
 impl Listed {
-    fn entry(&self, Details { kind, title, with, role }: Details, epoch: Epoch) -> RoomListEntry {
+    fn entry(&self, details: Details, epoch: Epoch) -> RoomListEntry {
+        let Details { kind, title, with, role, seen_up_to } = details;
         RoomListEntry {
             room: self.room.clone(),
             kind,
@@ -153,6 +156,7 @@ impl Listed {
             read_up_to: self.read_up_to,
             unread: self.unread as u64,
             mentions: self.mentions as u64,
+            seen_up_to,
         }
     }
 }
@@ -168,7 +172,12 @@ impl UserRooms {
     }
 
     /// What the entry of a room says about it.
-    async fn details(&self, room: &RoomName, engine: &Engine) -> Result<Details, ListError> {
+    async fn details(
+        &self,
+        room: &RoomName,
+        accounts: &Accounts,
+        engine: &Engine,
+    ) -> Result<Details, ListError> {
         let policy = engine.policy_in_effect(room).await?;
         let (title, role) = (policy.settings().title.clone(), policy.role(&self.actor));
         let kind = match policy.settings().visibility {
@@ -176,18 +185,29 @@ impl UserRooms {
             _ if room.is_address() => RoomKind::Private,
             _ => RoomKind::Room,
         };
-        let mut with = None;
+        let (mut with, mut seen_up_to) = (None, None);
         if kind == RoomKind::Direct {
             let roles = engine.access().roles(room.clone(), None, 2).await?;
             let other = roles.into_iter().find(|entry| !self.ids.contains(&entry.user.id));
             with = other.map(|entry| entry.user);
         }
-        Ok(Details { kind, title, with, role })
+        if let Some(with) = &with
+            && !self.has_blocked(&with.id)
+            && let Some(entry) = accounts.store().room(with.id.clone(), room.clone()).await?
+        {
+            // a mark of another epoch says nothing about these numbers
+            seen_up_to = (entry.epoch == engine.epoch() && entry.read_up_to > 0).then_some(entry.read_up_to);
+        }
+        Ok(Details { kind, title, with, role, seen_up_to })
     }
 
     /// The users whom the user has blocked.
     fn blocked(&self) -> Vec<UserId> {
         self.blocked.lock().iter().cloned().collect()
+    }
+
+    fn has_blocked(&self, user: &UserId) -> bool {
+        self.blocked.lock().contains(user)
     }
 
     /// Makes space for this many rooms in all, and not more.
@@ -425,7 +445,7 @@ impl ListHandle {
         let mut entries = Vec::with_capacity(stored.len());
         self.rooms.reserve(stored.len());
         for entry in stored {
-            let entry = self.put(entry, engine).await?;
+            let entry = self.put(entry, accounts, engine).await?;
             // a user who was banned, or has no role any more, learns nothing about the room
             if self.may_read(&entry.room, engine).await? && !self.is_with_blocked(&entry.room) {
                 entries.push(entry);
@@ -454,16 +474,28 @@ impl ListHandle {
         Ok(lists.into_iter().map(ServerFrame::Rooms).collect())
     }
 
+    /// The other user of a direct room.
+    pub(crate) fn other_user(&self, room: &RoomName) -> Option<UserId> {
+        let rooms = self.rooms.rooms.lock();
+        let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
+        rooms[index].with.clone()
+    }
+
     /// Whether this is the direct room with a user who is blocked.
     fn is_with_blocked(&self, room: &RoomName) -> bool {
-        let rooms = self.rooms.rooms.lock();
-        let listed = rooms.binary_search_by(|known| known.room.cmp(room)).ok().map(|index| &rooms[index]);
-        listed.and_then(|listed| listed.with.as_ref()).is_some_and(|with| self.has_blocked(with))
+        self.other_user(room).is_some_and(|with| self.has_blocked(&with))
     }
 
     /// Whether the user has blocked this one.
     pub(crate) fn has_blocked(&self, user: &UserId) -> bool {
-        self.rooms.blocked.lock().contains(user)
+        self.rooms.has_blocked(user)
+    }
+
+    /// Up to where the user has read a room.
+    pub(crate) fn read_up_to(&self, room: &RoomName) -> Option<u64> {
+        let rooms = self.rooms.rooms.lock();
+        let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
+        Some(rooms[index].read_up_to)
     }
 
     /// The user has blocked another one, or not any more.
@@ -480,7 +512,7 @@ impl ListHandle {
     pub(crate) async fn count_again(&self, accounts: &Accounts, engine: &Engine) -> Result<(), ListError> {
         let Some(id) = self.rooms.id() else { return Ok(()) };
         for entry in accounts.store().rooms(id.clone()).await? {
-            self.put(entry, engine).await?;
+            self.put(entry, accounts, engine).await?;
         }
         Ok(())
     }
@@ -504,6 +536,7 @@ impl ListHandle {
             read_up_to: 0,
             unread: 0,
             mentions: 0,
+            seen_up_to: None,
         })
     }
 
@@ -544,7 +577,7 @@ impl ListHandle {
         if self.may_read(room, engine).await?
             && let Some(entry) = self.add(room, accounts, engine).await?
         {
-            let entry = self.put(entry, engine).await?;
+            let entry = self.put(entry, accounts, engine).await?;
             let is_silent = self.is_with_blocked(&entry.room);
             return Ok((!is_silent).then_some(ServerFrame::Kept(Kept { reference: None, entry })));
         }
@@ -556,7 +589,12 @@ impl ListHandle {
     }
 
     /// Watches a room of the list, and counts its unread messages.
-    pub(crate) async fn put(&self, entry: RoomEntry, engine: &Engine) -> Result<RoomListEntry, ListError> {
+    pub(crate) async fn put(
+        &self,
+        entry: RoomEntry,
+        accounts: &Accounts,
+        engine: &Engine,
+    ) -> Result<RoomListEntry, ListError> {
         let RoomEntry { room, favourite, notify, epoch, read_up_to, .. } = entry;
         let current = engine.epoch();
         // a mark of another epoch says nothing about these numbers
@@ -568,7 +606,7 @@ impl ListHandle {
         let count = engine.count_after(&room, read_up_to, silent, MAX_UNREAD).await?;
         let addressed = engine.mentions_after(&room, read_up_to, ids, blocked, MAX_UNREAD);
         let (newest, unread, mentions) = (count.newest, count.messages, addressed.await?.messages);
-        let details = self.rooms.details(&room, engine).await?;
+        let details = self.rooms.details(&room, accounts, engine).await?;
         let with = details.with.as_ref().map(|with| with.id.clone());
         let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions, with };
         let entry = listed.entry(details, current);

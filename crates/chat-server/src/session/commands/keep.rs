@@ -39,7 +39,7 @@ async fn change(
         change = change.notify(notify);
     }
     let entry = accounts.store().keep(user.id().clone(), room, change).await.map_err(not_kept)?;
-    let entry = list.put(entry, &context.engine).await?;
+    let entry = list.put(entry, &accounts, &context.engine).await?;
     Ok(ServerFrame::Kept(Kept { reference: None, entry }))
 }
 

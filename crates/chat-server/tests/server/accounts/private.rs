@@ -237,6 +237,64 @@ async fn two_users_have_a_direct_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_other_user_of_a_direct_room_sees_how_far_its_messages_were_read() {
+    let server = start_with_accounts(config()).await;
+    let (ana, _) = register(server.address, "ana").await;
+    let (bob, _) = register(server.address, "bob").await;
+    let (mut ana_session, mut bob_session) =
+        (ana.hello(server.address).await, bob.hello(server.address).await);
+    for session in [&mut ana_session, &mut bob_session] {
+        session.next("rooms").await;
+    }
+    let opened = answered(&mut ana_session, json!({"type": "direct", "username": "bob"}), "room").await;
+    let room = opened["room"].as_str().unwrap().to_owned();
+    let entry = bob_session.next("kept").await["entry"].clone();
+    assert_eq!(entry.get("seen_up_to"), None);
+    ana_session.join(&room).await;
+    for text in ["one", "two", "three"] {
+        ana_session.send_message(&room, text).await;
+    }
+    let mark =
+        |up_to: u64| json!({"type": "mark_read", "room": room, "epoch": entry["epoch"], "up_to": up_to});
+    answered(&mut bob_session, mark(2), "read").await;
+    let seen = ana_session.next("read").await;
+    let expected =
+        json!({"type": "read", "room": room, "epoch": entry["epoch"], "up_to": 2, "username": "bob"});
+    assert_eq!(seen, expected);
+    // a mark that does not move is nothing new, and a room with others shows nobody's marks
+    answered(&mut bob_session, mark(1), "read").await;
+    for session in [&mut ana_session, &mut bob_session] {
+        answered(session, json!({"type": "keep", "room": "lobby"}), "kept").await;
+    }
+    ana_session.join("lobby").await;
+    let sent = ana_session.send_message("lobby", "for all").await;
+    let mark_lobby = json!({"type": "mark_read", "room": "lobby", "epoch": entry["epoch"], "up_to": sent});
+    answered(&mut bob_session, mark_lobby, "read").await;
+    answered(&mut bob_session, mark(3), "read").await;
+    let seen = ana_session.next("read").await;
+    assert_eq!((&seen["room"], &seen["up_to"]), (&json!(room), &json!(3)));
+
+    // a session that comes later has it in the list
+    let mut later = ana.hello(server.address).await;
+    let list = later.next("rooms").await;
+    let entries = list["entries"].as_array().unwrap();
+    let direct = entries.iter().find(|entry| entry["room"] == room).unwrap();
+    let lobby = entries.iter().find(|entry| entry["room"] == "lobby").unwrap();
+    assert_eq!((&direct["seen_up_to"], lobby.get("seen_up_to")), (&json!(3), None));
+
+    // nothing comes of a user who is blocked
+    let block = |on: bool| json!({"type": "block", "user": bob.id, "on": on});
+    answered(&mut ana_session, block(true), "done").await;
+    ana_session.send_message(&room, "four").await;
+    answered(&mut bob_session, mark(4), "read").await;
+    answered(&mut ana_session, block(false), "done").await;
+    ana_session.send_message(&room, "five").await;
+    answered(&mut bob_session, mark(5), "read").await;
+    assert_eq!(ana_session.next("read").await["up_to"], 5, "not 4");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_moderator_who_enters_a_private_room_is_recorded() {
     let server = start_with_accounts(config()).await;
     let (_, mut owner) = register(server.address, "ana").await;
