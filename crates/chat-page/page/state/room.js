@@ -249,7 +249,8 @@ export class RoomState extends Signal {
     const canPost = this.left === null && this.postersOnly === null && !this.isSilenced;
     const { isModerator } = this;
     const isOthers = !isMine && this.left === null;
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine, canReport: isOthers };
+    const canModerate = !isMine && (isModerator || this.moderatesServer);
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate, canReport: isOthers };
   }
 
   /** The newest own message before this number that can be edited. */
@@ -281,9 +282,19 @@ export class RoomState extends Signal {
     return this.room.standing.role;
   }
 
-  /** Whether the user is a moderator or an admin of the server, who has no say in direct rooms. */
+  /** Whether the user is a moderator or an admin of the server. */
+  get moderatesServer() {
+    return this.#client.user.role !== 'user';
+  }
+
+  /** Whether that counts in this room: in direct rooms it does not. */
   get isServerModerator() {
-    return this.#client.user.role !== 'user' && !this.isDirect;
+    return this.moderatesServer && !this.isDirect;
+  }
+
+  /** Acts on a user on the whole server. */
+  moderateServer(action, whom) {
+    return this.#client.moderate(null, action, whom);
   }
 
   /** Whether the user may moderate here. As for all rights, the server decides. */
