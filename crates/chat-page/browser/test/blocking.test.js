@@ -1,7 +1,7 @@
 // Users block others: what the page does not show, announce and count any more.
 
 import assert from 'node:assert/strict';
-import { accountBot, accountUser, signIn } from './support/accounts.js';
+import { accountBot, accountUser, signIn, tokenOf } from './support/accounts.js';
 import { violations } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
@@ -37,11 +37,6 @@ async function assertCard(user, name, offered) {
   await openCard(user, name);
   assert.deepEqual(await actions(user).allInnerTexts(), offered);
   await user.page.keyboard.press('Escape');
-}
-
-/** The token of the session at a page. */
-async function tokenOf(user) {
-  return user.page.evaluate(async () => (await import('/page/state/account.js')).session().token);
 }
 
 /** Ana at a page, and bob and cid without pages. All have accounts. */

@@ -580,6 +580,12 @@ export class RoomState extends Signal {
     return message.user !== undefined && this.#client.isMine(message.user);
   }
 
+  /** The name of the user with this id, if it is in the room or a loaded message is of it. */
+  nameOf(id) {
+    const isWanted = ({ user }) => user === id;
+    return [...this.room.members.values()].find(isWanted)?.username ?? this.items.findLast(isWanted)?.from;
+  }
+
   /** Whether the user has blocked the author. */
   isBlocked({ user }) {
     return user !== undefined && this.#client.blocked.has(user);

@@ -4,6 +4,7 @@ import { copyText } from '../clipboard.js';
 import { byId, closable, h, loadStyles, setAvatar } from '../dom.js';
 import { keepSession, session } from '../state/account.js';
 import { pathOf, placeAt } from '../state/address.js';
+import { BlockedUsers } from '../state/blocked.js';
 import { keepInvite, openedInvite } from '../state/invite-link.js';
 import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
 import { markReferences } from '../text/marks.js';
@@ -36,6 +37,7 @@ const NOT_LOADED = 'This part of the page can’t be loaded right now. Try again
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
+let blocked = null;
 let stopMarking = () => {};
 /** The number of the message that is about to be shown, together with its room, or `null`. */
 let wanted = null;
@@ -84,11 +86,12 @@ const toast = new Toast((text) => announcer.announce(text));
 const account = new Account({ signedOut: leavePage });
 const heading = new Heading();
 const profile = new Profile();
-const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name) });
+const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name), openBlocked });
 
 /** Shows a chat that the user has entered. */
 export function openChat(newChat) {
   chat = newChat;
+  blocked = new BlockedUsers(chat);
   byId('chat').hidden = false;
   byId('me-name').textContent = byId('me-name').title = chat.name;
   setAvatar(byId('me-avatar'), { username: chat.name, user: chat.userId });
@@ -264,6 +267,10 @@ function openReport(message) {
   return openDialog('report', async () => new (await import('./report.js')).Report((text) => toast.show(text)), chat.shown, message);
 }
 
+function openBlocked() {
+  return openDialog('blocked-users', async () => new (await import('./blocked-users.js')).BlockedUsersDialog(chat, blocked));
+}
+
 function openDirectory() {
   return openDialog('directory', async () => new (await import('./directory.js')).Directory(chat));
 }
@@ -295,6 +302,7 @@ function actionsFor(person) {
 
 async function block({ username, user }, on) {
   const name = isolated(username);
+  if (on) blocked.note(user, username);
   try {
     await chat.block(user, on);
   } catch (error) {
