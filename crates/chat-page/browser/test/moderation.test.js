@@ -93,7 +93,7 @@ browserTest('a muted user reads why it cannot write, and then it can again', asy
   await olga.send('you can read this');
   await gus.openMenu('you can read this');
   const actions = () => gus.page.locator('#message-menu button').evaluateAll((buttons) => buttons.map((button) => button.dataset.action));
-  assert.deepEqual(await actions(), ['copy', 'link', 'report'], 'nothing that the server would refuse');
+  assert.deepEqual(await actions(), ['copy', 'link', 'profile', 'report'], 'nothing that the server would refuse');
   await gus.page.keyboard.press('Escape');
   await gus.openMenu('spam');
   assert.deepEqual(await actions(), ['copy', 'link'], 'not even for its own messages');

@@ -250,7 +250,7 @@ export class RoomState extends Signal {
     const { isModerator } = this;
     const isOthers = !isMine && this.left === null;
     const canModerate = !isMine && (isModerator || this.moderatesServer);
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate, canReport: isOthers };
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate, isOthers };
   }
 
   /** The newest own message before this number that can be edited. */

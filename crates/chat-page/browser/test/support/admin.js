@@ -49,6 +49,14 @@ export class Admin {
     return this.#request('DELETE', '/v1/announcement');
   }
 
+  createAccount(username) {
+    return this.#request('POST', '/v1/accounts', { username });
+  }
+
+  deleteAccount(username) {
+    return this.#request('DELETE', `/v1/accounts/${encodeURIComponent(username)}`);
+  }
+
   /** Gives an account a role on the server: its sessions end, and begin again with that role. */
   setServerRole(username, role) {
     return this.#request('PATCH', `/v1/accounts/${encodeURIComponent(username)}`, { role });
