@@ -226,3 +226,26 @@ browserTest('guests are blocked, and block nobody', async (fixture) => {
   await ana.waitForMessage('again');
   assert.equal(await ana.page.locator('.new-line').count(), 0);
 });
+
+browserTest('the invitation of a blocked user disappears at once, on every device', async (fixture) => {
+  const { server, ana, bob, cid } = await place(fixture);
+  const phone = await fixture.visitor(server, '/r/tea');
+  await signIn(phone, 'ana');
+  await phone.waitForRoom('tea');
+  for (const { client } of [bob, cid]) {
+    const { room } = await client.join(await client.createPrivate({ title: `The club of ${client.username}` }));
+    await room.invite('ana');
+  }
+  const invitations = (device) => device.page.locator('.invitation > :first-child').allInnerTexts();
+  const [ofBob, ofCid] = ['bob invites you to The club of bob.', 'cid invites you to The club of cid.'];
+  for (const device of [ana, phone]) await untilEqual(() => invitations(device), [ofBob, ofCid]);
+  await block(ana, 'bob');
+  for (const device of [ana, phone]) await untilEqual(() => invitations(device), [ofCid]);
+  // The next list says the same.
+  await phone.page.reload();
+  await phone.waitForRoom('tea');
+  await untilEqual(() => invitations(phone), [ofCid]);
+  await ana.page.locator('#toast-action').click();
+  await untilEqual(() => toast(ana), 'You unblocked bob.');
+  await untilEqual(async () => (await invitations(ana)).sort(), [ofBob, ofCid]);
+});
