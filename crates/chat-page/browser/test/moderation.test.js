@@ -255,6 +255,7 @@ browserTest('a moderator acts from the menu of a message', async (fixture) => {
   assert.deepEqual(await violations(mia, 'refused'), []);
   await keyboard.press('Escape');
   await mia.waitUntilHidden('#moderate');
+  assert.equal(await mia.style('.log .entry', 'paddingTop'), '0px', 'the styles of the dialogs are for these alone');
 
   await mia.act('spam', 'kick');
   await mia.page.locator('#moderate-submit').click();
