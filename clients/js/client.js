@@ -1685,7 +1685,7 @@ function notInRoom() {
 }
 
 function closedError(reason) {
-  return reason.code === 'closed' ? reason : new ChatError(reason.code, reason.message, { closeCode: reason.closeCode });
+  return reason.code === 'closed' ? reason : new ChatError(reason.code, reason.message, { closeCode: reason.closeCode, until: reason.until });
 }
 
 /**

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { account, client, member, next, startServer } from './chatd.js';
-import { JOINED, connected } from './support/socket.js';
+import { JOINED, Socket, connected } from './support/socket.js';
+import { ChatClient } from '../client.js';
 
 test('an owner registers a room, gives a role, and changes the settings', async (t) => {
   const server = await startServer(t);
@@ -98,4 +99,16 @@ test('a server without roles has settings for all the same', (t) => {
   socket.reply({ ...JOINED, info: { join: 'everyone', post: 'everyone' } });
   assert.deepEqual(chat.room('lobby').info, { title: null, topic: null, visibility: 'unlisted', join: 'everyone', post: 'everyone', slowModeS: 0, mentionRoom: 'moderators' });
   assert.equal(chat.room('lobby').standing.role, null);
+});
+
+test('a client that is banned from the server says until when, and does not try again', async (t) => {
+  Socket.all = [];
+  const chat = new ChatClient({ url: 'http://chat.example/ws', WebSocket: Socket, username: 'gus' });
+  t.after(() => chat.close());
+  const refused = assert.rejects(chat.connect(), { code: 'forbidden', message: 'you are banned from this server', until: '2026-12-24T08:00:00.000Z' });
+  const [socket] = Socket.all;
+  socket.onopen();
+  socket.reply({ type: 'error', code: 'forbidden', message: 'you are banned from this server', until: '2026-12-24T08:00:00.000Z' });
+  await refused;
+  assert.deepEqual([chat.status.state, chat.status.reason.until, Socket.all.length], ['closed', '2026-12-24T08:00:00.000Z', 1]);
 });

@@ -127,6 +127,24 @@ browserTest('the password is changed, and other devices are signed out', async (
   await phone.page.locator('#entry').waitFor();
 });
 
+browserTest('what is typed while the profile is read stays', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await registered(fixture, server, 'ana');
+  let answer;
+  const isTyped = new Promise((resolve) => (answer = resolve));
+  await ana.page.route('**/api/v1/me', async (route) => {
+    await isTyped;
+    await route.continue();
+  });
+  await ana.page.locator('#open-settings').click();
+  await ana.page.locator('#open-account').click();
+  await ana.page.locator('#profile-name').fill('Ana María');
+  answer();
+  // They are read after the profile.
+  await ana.page.locator('#devices li').first().waitFor();
+  assert.equal(await ana.page.locator('#profile-name').inputValue(), 'Ana María');
+});
+
 browserTest('a click on a person shows the card', async (fixture) => {
   const server = await fixture.server();
   const ana = await registered(fixture, server, 'ana');

@@ -1,7 +1,7 @@
 // Users block others: what the page does not show, announce and count any more.
 
 import assert from 'node:assert/strict';
-import { accountBot, accountUser, signIn } from './support/accounts.js';
+import { accountBot, accountUser, signIn, tokenOf } from './support/accounts.js';
 import { violations } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
@@ -37,11 +37,6 @@ async function assertCard(user, name, offered) {
   await openCard(user, name);
   assert.deepEqual(await actions(user).allInnerTexts(), offered);
   await user.page.keyboard.press('Escape');
-}
-
-/** The token of the session at a page. */
-async function tokenOf(user) {
-  return user.page.evaluate(async () => (await import('/page/state/account.js')).session().token);
 }
 
 /** Ana at a page, and bob and cid without pages. All have accounts. */
@@ -230,4 +225,27 @@ browserTest('guests are blocked, and block nobody', async (fixture) => {
   await ana.page.reload();
   await ana.waitForMessage('again');
   assert.equal(await ana.page.locator('.new-line').count(), 0);
+});
+
+browserTest('the invitation of a blocked user disappears at once, on every device', async (fixture) => {
+  const { server, ana, bob, cid } = await place(fixture);
+  const phone = await fixture.visitor(server, '/r/tea');
+  await signIn(phone, 'ana');
+  await phone.waitForRoom('tea');
+  for (const { client } of [bob, cid]) {
+    const { room } = await client.join(await client.createPrivate({ title: `The club of ${client.username}` }));
+    await room.invite('ana');
+  }
+  const invitations = (device) => device.page.locator('.invitation > :first-child').allInnerTexts();
+  const [ofBob, ofCid] = ['bob invites you to The club of bob.', 'cid invites you to The club of cid.'];
+  for (const device of [ana, phone]) await untilEqual(() => invitations(device), [ofBob, ofCid]);
+  await block(ana, 'bob');
+  for (const device of [ana, phone]) await untilEqual(() => invitations(device), [ofCid]);
+  // The next list says the same.
+  await phone.page.reload();
+  await phone.waitForRoom('tea');
+  await untilEqual(() => invitations(phone), [ofCid]);
+  await ana.page.locator('#toast-action').click();
+  await untilEqual(() => toast(ana), 'You unblocked bob.');
+  await untilEqual(async () => (await invitations(ana)).sort(), [ofBob, ofCid]);
 });

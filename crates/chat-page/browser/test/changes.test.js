@@ -23,7 +23,7 @@ async function place(fixture) {
 browserTest('an own message is edited, and everyone sees the new text', async (fixture) => {
   const { server, ana, ben } = await place(fixture);
   await ben.openMenu('from ana');
-  assert.deepEqual(await actions(ben), ['Reply', 'Copy text', 'Copy link', 'Report…'], 'not of others');
+  assert.deepEqual(await actions(ben), ['Reply', 'Copy text', 'Copy link', 'View profile', 'Report…'], 'not of others');
   await ben.page.keyboard.press('Escape');
   await box(ana).fill('a draft');
   await act(ana, 'from ana', 'edit');

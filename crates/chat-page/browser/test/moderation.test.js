@@ -93,7 +93,7 @@ browserTest('a muted user reads why it cannot write, and then it can again', asy
   await olga.send('you can read this');
   await gus.openMenu('you can read this');
   const actions = () => gus.page.locator('#message-menu button').evaluateAll((buttons) => buttons.map((button) => button.dataset.action));
-  assert.deepEqual(await actions(), ['copy', 'link', 'report'], 'nothing that the server would refuse');
+  assert.deepEqual(await actions(), ['copy', 'link', 'profile', 'report'], 'nothing that the server would refuse');
   await gus.page.keyboard.press('Escape');
   await gus.openMenu('spam');
   assert.deepEqual(await actions(), ['copy', 'link'], 'not even for its own messages');
@@ -255,6 +255,7 @@ browserTest('a moderator acts from the menu of a message', async (fixture) => {
   assert.deepEqual(await violations(mia, 'refused'), []);
   await keyboard.press('Escape');
   await mia.waitUntilHidden('#moderate');
+  assert.equal(await mia.style('.log .entry', 'paddingTop'), '0px', 'the styles of the dialogs are for these alone');
 
   await mia.act('spam', 'kick');
   await mia.page.locator('#moderate-submit').click();

@@ -131,6 +131,19 @@ export class Chat extends Signal {
     return this.#client.user.kind === 'account';
   }
 
+  /** The ids of the blocked users. */
+  get blocked() {
+    return this.#client.blocked;
+  }
+
+  /** The name of the user with this id, if one of the rooms has it. */
+  nameOf(user) {
+    for (const room of this.rooms.values()) {
+      const name = room.nameOf(user);
+      if (name !== undefined) return name;
+    }
+  }
+
   /** Whether the user with this id is blocked. */
   isBlocked(user) {
     return this.#client.blocked.has(user);

@@ -13,13 +13,13 @@ const known = new WeakMap();
 
 /** Whether the user may moderate this one, as far as the page knows. The server decides. */
 export function outranks(room, user) {
-  return room.isServerModerator || (room.isModerator && (RANKS[rolesIn(room).of(user)] ?? 0) < RANKS[room.role]);
+  return room.moderatesServer || (room.isModerator && (RANKS[rolesIn(room).of(user)] ?? 0) < RANKS[room.role]);
 }
 
 /** The roles that the user may give to this one. Empty if it may not change that role. */
 export function rolesToGive(room, user) {
-  // Guests have no role.
-  if (user.startsWith('g_') || !outranks(room, user)) return [];
+  // Guests have no role, and nobody gives one in a direct room.
+  if (user.startsWith('g_') || room.isDirect || !outranks(room, user)) return [];
   return room.isOwner ? ROLES : ROLES.slice(0, 2);
 }
 

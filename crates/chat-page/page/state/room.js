@@ -257,7 +257,8 @@ export class RoomState extends Signal {
     const canPost = this.left === null && this.postersOnly === null && !this.isSilenced;
     const { isModerator } = this;
     const isOthers = !isMine && this.left === null;
-    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate: isModerator && !isMine, canReport: isOthers };
+    const canModerate = !isMine && (isModerator || this.moderatesServer);
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: (isMine && canPost) || isModerator, canModerate, isOthers };
   }
 
   /** The newest own message before this number that can be edited. */
@@ -289,9 +290,19 @@ export class RoomState extends Signal {
     return this.room.standing.role;
   }
 
-  /** Whether the user is a moderator or an admin of the server, who has no say in direct rooms. */
+  /** Whether the user is a moderator or an admin of the server. */
+  get moderatesServer() {
+    return this.#client.user.role !== 'user';
+  }
+
+  /** Whether that counts in this room: in direct rooms it does not. */
   get isServerModerator() {
-    return this.#client.user.role !== 'user' && !this.isDirect;
+    return this.moderatesServer && !this.isDirect;
+  }
+
+  /** Acts on a user on the whole server. */
+  moderateServer(action, whom) {
+    return this.#client.moderate(null, action, whom);
   }
 
   /** Whether the user may moderate here. As for all rights, the server decides. */
@@ -575,6 +586,12 @@ export class RoomState extends Signal {
   /** Another user may have had the same name before: only the id tells. */
   isMine(message) {
     return message.user !== undefined && this.#client.isMine(message.user);
+  }
+
+  /** The name of the user with this id, if it is in the room or a loaded message is of it. */
+  nameOf(id) {
+    const isWanted = ({ user }) => user === id;
+    return [...this.room.members.values()].find(isWanted)?.username ?? this.items.findLast(isWanted)?.from;
   }
 
   /** Whether the user has blocked the author. */

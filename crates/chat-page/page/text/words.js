@@ -56,6 +56,7 @@ export const called = (known) => (known.title ?? known.with ? isolated(label(kno
  * the room is called.
  */
 export function inWords(error, { name, where } = {}) {
+  if (isServerBan(error)) return banned('this server', error);
   const isJoin = name !== undefined && where !== undefined;
   if (isJoin && error.code === 'username_taken') {
     return `The name ${isolated(name)} is already in use in ${where} by someone else. Pick another one.`;
@@ -73,12 +74,21 @@ export function inWords(error, { name, where } = {}) {
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
 }
 
+/** Whether the user is banned from the whole server. Only the server's sentence says it. */
+export const isServerBan = ({ code, message }) => code === 'forbidden' && /banned from this server/.test(message);
+
+const banned = (where, { until }) => `You are banned from ${where}${until ? ` until ${when(until)}` : ''}.`;
+
+/** Why the session has ended for good. */
+export function whyEnded(error) {
+  return error.code === 'forbidden' && !isServerBan(error) ? 'A moderator or an admin has disconnected you from this server.' : inWords(error);
+}
+
 /** Why the settings of a room or a ban do not let the user join. */
-function notAdmitted(where, { message, until }) {
-  if (until) return `You are banned from ${where} until ${when(until)}.`;
+function notAdmitted(where, error) {
   // The code is the same for all reasons. The server's sentence says which one it is.
-  const [, banned, members] = /(banned)|(members)/.exec(message) ?? [];
-  if (banned) return `You are banned from ${where}.`;
+  const [, isBanned, members] = /(banned)|(members)/.exec(error.message) ?? [];
+  if (isBanned || error.until) return banned(where, error);
   if (members) return `${where} is only for its members. Ask an owner or a moderator of the room to add you.`;
   return `${where} is only for people with an account. Sign in to join.`;
 }

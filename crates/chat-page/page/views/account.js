@@ -26,10 +26,12 @@ export class Account {
     byId('password-username').value = username;
     this.#say('');
     this.#dialog.showModal();
+    const fields = [byId('profile-name'), byId('profile-about')];
+    const before = fields.map(({ value }) => value);
     await this.#attempt(async () => {
       const { display_name: name, about } = await me();
-      byId('profile-name').value = name ?? '';
-      byId('profile-about').value = about ?? '';
+      // What the user has typed in the meantime stays.
+      for (const [index, value] of [name, about].entries()) if (fields[index].value === before[index]) fields[index].value = value ?? '';
       await this.#listDevices();
     });
   }

@@ -22,8 +22,8 @@ export class MessageActions {
 
   /**
    * `act(name, message, emoji)` carries out an action: `react` (with an emoji), `pick`, `reply`,
-   * `edit`, `copy`, `link`, `delete`, `report`, `warn`, `mute`, `kick` or `ban`. `list` is the
-   * element with the messages.
+   * `edit`, `copy`, `link`, `profile`, `delete`, `report`, `warn`, `mute`, `kick` or `ban`. `list`
+   * is the element with the messages.
    */
   constructor(list, act) {
     this.#list = list;

@@ -1,7 +1,7 @@
 // The banner that shows the state of the connection and of the room.
 
 import { byId, setText } from '../dom.js';
-import { inWords, whyLeft } from '../text/words.js';
+import { inWords, whyEnded, whyLeft } from '../text/words.js';
 
 /** An outage shorter than this is not shown. */
 const SHOW_AFTER_MS = 600;
@@ -113,8 +113,8 @@ export class Banner {
 
   #showEnded(reason) {
     if (reason.code === 'closed') return;
-    const label = reason.code === 'replaced' ? 'Reconnect' : 'Sign in again';
-    this.#display('ended', inWords(reason), [label, this.#restart]);
+    const label = { replaced: 'Reconnect', forbidden: 'Try again' }[reason.code] ?? 'Sign in again';
+    this.#display('ended', whyEnded(reason), [label, this.#restart]);
   }
 
   /** `action` and `second` are a button's label and its handler. */

@@ -2,10 +2,12 @@
 
 import { copyText } from '../clipboard.js';
 import { byId, closable, h, loadStyles, setAvatar } from '../dom.js';
-import { keepSession, session } from '../state/account.js';
+import { keepSession, profileOf, session } from '../state/account.js';
 import { pathOf, placeAt } from '../state/address.js';
+import { BlockedUsers } from '../state/blocked.js';
 import { keepInvite, openedInvite } from '../state/invite-link.js';
 import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
+import { NO_ACCOUNT, whyNotDirect } from '../text/direct.js';
 import { markReferences } from '../text/marks.js';
 import { isAddress, isolated } from '../text/names.js';
 import { inWords, plural } from '../text/words.js';
@@ -36,6 +38,7 @@ const NOT_LOADED = 'This part of the page can’t be loaded right now. Try again
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
+let blocked = null;
 let stopMarking = () => {};
 /** The number of the message that is about to be shown, together with its room, or `null`. */
 let wanted = null;
@@ -63,6 +66,7 @@ const actions = {
   edit: (message) => composer.edit(message),
   reply: (message) => composer.reply(message),
   copy: (message) => copied(message.body, 'Text copied.'),
+  profile: ({ from, user, seq }) => openCard({ username: from, user, seq }),
   link: ({ seq }) => copied(linkTo(chat.shown.name, seq), 'Link copied.'),
   delete: (message) => chat.shown.delete(message).catch((error) => toast.show(`Not deleted. ${inWords(error)}`)),
   react: (message, emoji) => chat.shown.react(message, emoji).catch((error) => toast.show(`Reaction not saved. ${inWords(error)}`)),
@@ -72,7 +76,7 @@ const actions = {
 for (const action of ['warn', 'mute', 'kick', 'ban']) {
   actions[action] = ({ from, user, seq }) => openModeration({ username: from, user, seq }, action);
 }
-/** What a moderator can do to a person in the list. */
+/** What a moderator can do to a person. */
 const MODERATION = [['warn', 'Warn…'], ['mute', 'Mute…'], ['kick', 'Kick…'], ['ban', 'Ban…'], ['role', 'Change role…']];
 const people = new People();
 // A reloaded page starts a new session in the same rooms.
@@ -84,11 +88,12 @@ const toast = new Toast((text) => announcer.announce(text));
 const account = new Account({ signedOut: leavePage });
 const heading = new Heading();
 const profile = new Profile();
-const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name) });
+const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name), openBlocked });
 
 /** Shows a chat that the user has entered. */
 export function openChat(newChat) {
   chat = newChat;
+  blocked = new BlockedUsers(chat);
   byId('chat').hidden = false;
   byId('me-name').textContent = byId('me-name').title = chat.name;
   setAvatar(byId('me-avatar'), { username: chat.name, user: chat.userId });
@@ -264,6 +269,10 @@ function openReport(message) {
   return openDialog('report', async () => new (await import('./report.js')).Report((text) => toast.show(text)), chat.shown, message);
 }
 
+function openBlocked() {
+  return openDialog('blocked-users', async () => new (await import('./blocked-users.js')).BlockedUsersDialog(chat, blocked));
+}
+
 function openDirectory() {
   return openDialog('directory', async () => new (await import('./directory.js')).Directory(chat));
 }
@@ -272,17 +281,23 @@ function openCreateRoom() {
   return openDialog('create-room', async () => new (await import('./create-room.js')).CreateRoom(chat));
 }
 
-async function openDirect({ username }) {
+async function openDirect({ username, user }) {
   drawer.close();
   try {
+    // Names change hands: the message is for this user, and not for a later one.
+    if ((await profileOf(username)).id !== user) return toast.show(NO_ACCOUNT);
     await chat.openDirect(username);
   } catch (error) {
-    const words = { not_found: 'There is no account with this name any more.', limit_reached: 'Your list of rooms, or theirs, is full.' };
-    toast.show(words[error.code] ?? inWords(error));
+    toast.show(error.code === 'not_found' ? NO_ACCOUNT : whyNotDirect(error));
   }
 }
 
-/** What the user can do from the card of a person in the list. */
+/** Opens the card of a member, or of the author of the message `seq`. */
+function openCard(person) {
+  profile.open(person, actionsFor(person));
+}
+
+/** What the user can do from the card of a person. */
 function actionsFor(person) {
   const isGuest = person.user.startsWith('g_');
   const canWrite = chat.hasAccount && !isGuest && !chat.shown.isMine(person) && !chat.shown.isDirect;
@@ -295,17 +310,18 @@ function actionsFor(person) {
 
 async function block({ username, user }, on) {
   const name = isolated(username);
+  if (on) blocked.note(user, username);
   try {
     await chat.block(user, on);
   } catch (error) {
-    const words = { not_found: 'There is no account with this name any more.', limit_reached: 'You have blocked as many people as you can. Unblock someone first.' };
+    const words = { not_found: NO_ACCOUNT, limit_reached: 'You have blocked as many people as you can. Unblock someone first.' };
     return toast.show(`${on ? 'Not blocked' : 'Not unblocked'}. ${words[error.code] ?? inWords(error)}`);
   }
   if (on) toast.show(`You blocked ${name}.`, { action: 'Undo', act: () => block({ username, user }, false) });
   else toast.show(`You unblocked ${name}.`);
 }
 
-/** What a moderator can do to a person in the list, each with its label. */
+/** What a moderator can do to a person, each with its label. */
 function moderationOf(person) {
   const room = chat.shown;
   if (room.left || room.isMine(person) || !outranks(room, person.user)) return [];
@@ -418,7 +434,7 @@ byId('people-list').addEventListener('click', ({ target }) => {
   const person = target.closest('.person');
   if (!person) return;
   const { name: username, user } = person.dataset;
-  profile.open(username, user, actionsFor({ username, user }));
+  openCard({ username, user });
 });
 refuseFiles(() => toast.show('Files can’t be sent here.'));
 document.querySelector('.skip').addEventListener('click', (event) => {

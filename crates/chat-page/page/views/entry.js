@@ -7,7 +7,7 @@ import { needsAccount, openedInvite } from '../state/invite-link.js';
 import { byId, setText } from '../dom.js';
 import { persistent, perTab } from '../state/storage.js';
 import { isAddress, isolated, nextName, validNameFrom } from '../text/names.js';
-import { hash, inWords, label } from '../text/words.js';
+import { hash, inWords, isServerBan, label } from '../text/words.js';
 
 const FIELD_OF = {
   invalid_username: 'name', username_taken: 'name', name_reserved: 'name', wrong_password: 'password',
@@ -229,7 +229,7 @@ export class Entry {
     }
     const text = inWords(error, { name, where: hash(room) });
     if (error.code === 'not_found') this.#fillRoom(null);
-    const field = FIELD_OF[error.code];
+    const field = isServerBan(error) ? undefined : FIELD_OF[error.code];
     if (field) this.#refuse(field, text);
     if (error.code === 'username_taken') this.#suggest(nextName(name));
     else if (error.code === 'invalid_username') this.#suggest(validNameFrom(name));

@@ -1,6 +1,7 @@
 // What the dialogs of moderators and owners have in common. It is loaded with the first of them.
 
 import { closable, h, icon, loadStyles, setText } from '../dom.js';
+import { focusAfter } from './message-focus.js';
 
 const styles = loadStyles('/page/moderation.css');
 
@@ -40,7 +41,7 @@ export class FormDialog {
       this.#form);
     document.body.append(this.#dialog);
     closable(this.#dialog);
-    this.#dialog.addEventListener('close', () => this.#closed());
+    this.#dialog.addEventListener('close', () => focusAfter(this.#dialog, this.#seq));
     this.#form.addEventListener('input', () => this.fail(''));
     this.#form.addEventListener('submit', async (event) => {
       event.preventDefault();
@@ -79,12 +80,5 @@ export class FormDialog {
     this.fail('');
     this.#dialog.showModal();
     control.focus();
-  }
-
-  /** The focus goes back to where it was. The menu of a message is gone: it goes to the message. */
-  #closed() {
-    const { activeElement, body } = document;
-    if (activeElement !== body && !this.#dialog.contains(activeElement)) return;
-    document.querySelector(`.message[data-seq="${this.#seq}"]`)?.focus({ preventScroll: true });
   }
 }

@@ -1,6 +1,7 @@
 // The invitations of the user, each with the choice to join the room or to decline.
 
 import { byId, h } from '../dom.js';
+import { profileOf } from '../state/account.js';
 import { isolated } from '../text/names.js';
 import { called, inWords } from '../text/words.js';
 
@@ -8,6 +9,8 @@ export class Invitations {
   #chat;
   /** The notices by room. */
   #notices = new Map();
+  /** The ids of users who have sent an invitation, by name, as far as they are known. */
+  #senders = new Map();
   #fail;
 
   /** `fail(text)` is called with why an answer was not possible. */
@@ -15,11 +18,24 @@ export class Invitations {
     this.#chat = chat;
     this.#fail = fail;
     chat.on('invitations', () => this.#render());
+    chat.on('blocking', () => this.#blockingChanged());
+    this.#render();
+  }
+
+  /** An invitation has the name of its sender, and of a blocked user the id is known. */
+  async #blockingChanged() {
+    const names = new Set([...this.#chat.invitations.values()].map(({ by }) => by).filter((by) => by && !this.#senders.has(by)));
+    await Promise.all([...names].map(async (name) => {
+      // Without an answer the next list of rooms is right.
+      const profile = await profileOf(name).catch(() => null);
+      if (profile) this.#senders.set(name, profile.id);
+    }));
     this.#render();
   }
 
   #render() {
-    const open = [...this.#chat.invitations.values()].filter(({ expiresAt }) => Date.parse(expiresAt) > Date.now());
+    const isOpen = ({ by, expiresAt }) => Date.parse(expiresAt) > Date.now() && !this.#chat.isBlocked(this.#senders.get(by));
+    const open = [...this.#chat.invitations.values()].filter(isOpen);
     const wanted = new Set(open.map(({ room }) => room));
     for (const [room, notice] of this.#notices) {
       if (wanted.has(room)) continue;

@@ -26,6 +26,8 @@ const PREFETCH_PX = 1_200;
 const END_TOLERANCE_PX = 40;
 /** A smooth scroll ends within this time after the key or wheel event that started it. */
 const SCROLL_TIMEOUT_MS = 500;
+/** The author above a message. With the keyboard, the menu of the message leads to the card. */
+const SENDER = '.message-head > .from, .message[data-state="stored"] > .avatar';
 
 export class LogView {
   #scroller = byId('messages');
@@ -521,12 +523,13 @@ export class LogView {
 
   #clicked(event) {
     const { target } = event;
-    const [more, chip, add, quote, blocked] = ['.show-more', '.reaction', '.add-reaction', '.quote', '.show-blocked'].map((selector) => target.closest(selector));
+    const [more, chip, add, quote, blocked, sender] = ['.show-more', '.reaction', '.add-reaction', '.quote', '.show-blocked', SENDER].map((selector) => target.closest(selector));
     const message = this.#room?.find(Number(target.closest('.message')?.dataset.seq));
     if (more) this.#toggleLong(more);
     else if (chip && message) this.#on.act('react', message, chip.dataset.emoji);
     else if (add && message) this.#on.act('pick', message);
     else if (blocked && message) this.#room.reveal(message);
+    else if (sender && message) this.#on.act('profile', message);
     else if (quote && isPlainClick(event)) {
       event.preventDefault();
       this.#on.open(Number(quote.dataset.target));

@@ -34,7 +34,7 @@ export class MessageMenu {
   }
 
   /** `position` is `{right, top}`; by default it is at the message. */
-  open(message, { canPost, canEdit, canDelete, canModerate, canReport }, article, position) {
+  open(message, { canPost, canEdit, canDelete, canModerate, isOthers }, article, position) {
     if (this.#dialog.open) return;
     [this.#message, this.#article, this.#isPressed] = [message, article, false];
     this.#menu.replaceChildren(...[
@@ -43,8 +43,9 @@ export class MessageMenu {
       canEdit && this.#item('edit', 'Edit', 'edit'),
       this.#item('copy', 'Copy text', 'copy'),
       this.#item('link', 'Copy link', 'link'),
+      isOthers && this.#item('profile', 'View profile', 'people'),
       canDelete && this.#item('delete', 'Delete', 'delete'),
-      canReport && this.#item('report', 'Report…', 'flag'),
+      isOthers && this.#item('report', 'Report…', 'flag'),
       canModerate && this.#item('warn', 'Warn author…', 'warn'),
       canModerate && this.#item('mute', 'Mute author…', 'mute'),
       canModerate && this.#item('kick', 'Kick author…', 'leave'),

@@ -62,6 +62,16 @@ export class MessageFocus {
   }
 }
 
+/**
+ * A dialog has closed: the focus goes back to where it was. The menu of a message is gone, and then
+ * it goes to the message with this number.
+ */
+export function focusAfter(dialog, seq) {
+  const { activeElement, body } = document;
+  if (activeElement !== body && !dialog.contains(activeElement)) return;
+  document.querySelector(`.message[data-seq="${seq}"]`)?.focus({ preventScroll: true });
+}
+
 /** Whether Tab reaches the message and what is in it: with every message it would be a long way. */
 function setReachable(article, isReachable) {
   if (!article) return;

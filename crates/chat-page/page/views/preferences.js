@@ -1,17 +1,19 @@
 // The settings dialog, and the effects of the settings on the page.
 
-import { byId, closable } from '../dom.js';
+import { byId, closable, h } from '../dom.js';
 import { session, site } from '../state/account.js';
 import { applyTheme, settings } from '../state/settings.js';
 
 export class Preferences {
   #dialog = byId('settings');
   #notify = byId('set-notify');
+  #blocked = h('button', { id: 'open-blocked-users', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Blocked users');
 
   /** `becomeUser` lets a guest register or sign in. `signOut` ends the session of a guest. */
-  constructor({ signOut, becomeUser, openAccount }) {
+  constructor({ signOut, becomeUser, openAccount, openBlocked }) {
     closable(this.#dialog);
-    for (const [id, act] of [['become-user', becomeUser], ['open-account', openAccount]]) {
+    byId('open-account').after(this.#blocked);
+    for (const [id, act] of [['become-user', becomeUser], ['open-account', openAccount], ['open-blocked-users', openBlocked]]) {
       byId(id).addEventListener('click', () => {
         this.#dialog.close();
         act();
@@ -28,7 +30,7 @@ export class Preferences {
 
   open() {
     const isUser = session() !== null;
-    byId('open-account').hidden = !isUser;
+    byId('open-account').hidden = this.#blocked.hidden = !isUser;
     byId('sign-out').hidden = isUser;
     byId('become-user').hidden = true;
     if (!isUser) site().then(({ accounts }) => { byId('become-user').hidden = !accounts; });

@@ -2,23 +2,27 @@
 
 import { byId, closable, h, setText } from '../dom.js';
 import { profileOf } from '../state/account.js';
+import { focusAfter } from './message-focus.js';
 
 export class Profile {
   #dialog = byId('profile');
   #actions = h('div', { class: 'profile-actions', role: 'group', 'aria-label': 'Actions' });
   #shown = null;
+  #seq;
 
   constructor() {
     closable(this.#dialog);
     this.#dialog.append(this.#actions);
+    this.#dialog.addEventListener('close', () => focusAfter(this.#dialog, this.#seq));
   }
 
   /**
-   * `actions` is what the user can do: `{label, act, opens}`. `opens` says what the button opens.
+   * `person` is a member, or the author of the message `seq`. `actions` is what the user can do:
+   * `{label, act, opens}`. `opens` says what the button opens.
    */
-  async open(username, user, actions = []) {
+  async open({ username, user, seq }, actions = []) {
     const isGuest = user.startsWith('g_');
-    this.#shown = user;
+    [this.#shown, this.#seq] = [user, seq];
     byId('profile-title').textContent = username;
     byId('profile-kind').textContent = isGuest ? 'Guest: this name is not registered.' : 'Registered user';
     for (const id of ['profile-display', 'profile-text', 'profile-since']) setText(byId(id), '');

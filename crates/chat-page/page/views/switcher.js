@@ -1,11 +1,16 @@
-// The dialog that switches to a room or joins another one.
+// The dialog that switches to a room, joins another one, or writes to a person.
 
 import { byId, closable, h, setText } from '../dom.js';
 import { roomAt } from '../state/address.js';
 import { keepInvite } from '../state/invite-link.js';
-import { isAddress } from '../text/names.js';
+import { whyNotDirect } from '../text/direct.js';
+import { isAddress, isolated } from '../text/names.js';
 import { fold } from '../text/references.js';
 import { inWords, unreadCount } from '../text/words.js';
+
+/** No more people than this are suggested. */
+const MAX_PEOPLE = 20;
+const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
 
 export class Switcher {
   #dialog = byId('switcher');
@@ -15,7 +20,11 @@ export class Switcher {
   #list = byId('switcher-list');
   #chat;
   #create = h('button', { id: 'create-private', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Create a private room');
-  /** The options: `{name, text, sign, isNew, unread, unreadMore, mentioned}`. */
+  #hint = h('p', { id: 'switcher-hint', class: 'hint' }, 'Type @ and a name to write to a person.');
+  /**
+   * The options: `{name, text, sign, isNew, unread, unreadMore, mentioned}`. A person has a
+   * `username` in place of a `name`.
+   */
   #choices = [];
   #active = 0;
 
@@ -29,10 +38,11 @@ export class Switcher {
     const directory = h('button', { id: 'browse-rooms', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Browse public rooms');
     opensInstead(directory, browse);
     opensInstead(this.#create, create);
+    this.#error.after(this.#hint);
     this.#go.after(h('div', { class: 'switcher-more' }, directory, this.#create));
     byId('switcher-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#enter(this.#choices[this.#active]?.name);
+      this.#enter(this.#choices[this.#active]);
     });
     this.#input.addEventListener('input', () => {
       this.#showError('');
@@ -43,7 +53,7 @@ export class Switcher {
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     this.#list.addEventListener('click', ({ target }) => {
       const option = target.closest('[role="option"]');
-      if (option) this.#enter(this.#choices[[...this.#list.children].indexOf(option)].name);
+      if (option) this.#enter(this.#choices[[...this.#list.children].indexOf(option)]);
     });
   }
 
@@ -53,7 +63,7 @@ export class Switcher {
 
   open() {
     if (!this.#chat || this.#dialog.open) return;
-    this.#create.hidden = !this.#chat.hasAccount;
+    this.#create.hidden = this.#hint.hidden = !this.#chat.hasAccount;
     this.#input.value = '';
     this.#showError('');
     this.#suggest();
@@ -78,16 +88,17 @@ export class Switcher {
     this.#activate((this.#active + steps[event.key] + count) % count);
   }
 
-  async #enter(name) {
-    if (!name) return this.#input.focus();
+  async #enter(choice) {
+    if (!choice) return this.#input.focus();
+    const { name, username } = choice;
     this.#go.disabled = true;
     // The user may have pasted an invite link.
     keepInvite(this.#input.value.trim());
     try {
-      await this.#chat.join(name);
+      await (username === undefined ? this.#chat.join(name) : this.#chat.openDirect(username));
       this.#dialog.close();
     } catch (error) {
-      this.#showError(inWords(error, { name: this.#chat.name, where: this.#chat.called(name) }));
+      this.#showError(username === undefined ? inWords(error, { name: this.#chat.name, where: this.#chat.called(name) }) : whyNotDirect(error));
       this.#input.focus();
     } finally {
       this.#go.disabled = false;
@@ -101,8 +112,10 @@ export class Switcher {
   }
 
   #suggest() {
-    const wanted = wantedRoom(this.#input.value);
-    this.#choices = choices(this.#chat, wanted);
+    const person = wantedPerson(this.#input.value);
+    this.#choices = person === undefined ? choices(this.#chat, wantedRoom(this.#input.value)) : people(this.#chat, person);
+    if (person !== undefined && !this.#chat.hasAccount) this.#showError('Direct messages are between people with an account.');
+    this.#list.setAttribute('aria-label', person === undefined ? 'Rooms' : 'People');
     this.#list.replaceChildren(...this.#choices.map((choice, index) => option(choice, index)));
     this.#activate(0);
   }
@@ -116,9 +129,14 @@ export class Switcher {
     active?.scrollIntoView({ block: 'nearest' });
     const choice = this.#choices[index];
     this.#go.disabled = choice === undefined;
-    this.#go.textContent = choice === undefined ? 'Open' : `${choice.isNew && !isAddress(choice.name) ? 'Create' : 'Open'} ${choice.called}`;
+    this.#go.textContent = choice === undefined ? 'Open' : `${verbOf(choice)} ${choice.called}`;
   }
 }
+
+const verbOf = ({ name, username, isNew }) => (username !== undefined ? 'Write to' : isNew && !isAddress(name) ? 'Create' : 'Open');
+
+/** The name of a person, if the text begins with `@`. */
+const wantedPerson = (text) => /^\s*[@＠](.*)/u.exec(text)?.[1].trim().normalize('NFC');
 
 /** A room's name as the user may type it: with a leading `#`, or as a link. */
 function wantedRoom(text) {
@@ -148,11 +166,33 @@ function choices(chat, wanted) {
   return found;
 }
 
-function option({ name, text, called, sign, isNew, unread, unreadMore, mentioned }, index) {
+/**
+ * The people with an account whose name begins with the text, then those whose name contains it,
+ * and last someone else of this very name.
+ */
+function people(chat, wanted) {
+  if (!chat.hasAccount) return [];
+  const key = fold(wanted);
+  const names = new Set();
+  for (const room of chat.rooms.values()) {
+    if (room.isDirect) names.add(room.label);
+    const isOffered = (member) => !member.user.startsWith('g_') && !room.isMine(member) && !room.isBlocked(member);
+    for (const member of room.room.members.values()) if (isOffered(member)) names.add(member.username);
+  }
+  const at = (name) => fold(name).indexOf(key);
+  const found = [...names].filter((name) => at(name) >= 0).sort((one, other) => (at(one) > 0) - (at(other) > 0) || byName(one, other));
+  const choice = (username, isNew) => ({ username, text: username, called: isolated(username), sign: '@', isNew, unread: 0, unreadMore: false, mentioned: 0 });
+  const choices = found.slice(0, MAX_PEOPLE).map((name) => choice(name, false));
+  return wanted === '' || found.some((name) => fold(name) === key) ? choices : [...choices, choice(wanted, true)];
+}
+
+function option(choice, index) {
+  const { name, username, text, called, sign, isNew, unread, unreadMore, mentioned } = choice;
+  const isCreated = isNew && username === undefined && !isAddress(name);
   const words = isNew
-    ? [h('span', { class: 'room-name' }, `${isAddress(name) ? 'Open' : 'Create'} ${called}`), !isAddress(name) && h('span', { class: 'quiet create-hint' }, 'or join it')]
+    ? [h('span', { class: 'room-name' }, `${verbOf(choice)} ${called}`), isCreated && h('span', { class: 'quiet create-hint' }, 'or join it')]
     : [h('span', { class: 'hash', 'aria-hidden': 'true' }, sign), h('span', { class: 'room-name', dir: 'auto', title: text }, text)];
-  return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name }, words,
+  return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name, 'data-name': username }, words,
     mentioned > 0 && h('span', { class: 'badge mentioned' }, `@${mentioned}`),
     unread > 0 && h('span', { class: 'badge unread' }, unreadCount({ unread, unreadMore })));
 }

@@ -13,6 +13,11 @@ export async function register(server, username) {
   return (await response.json()).token;
 }
 
+/** The token of the session at a page. */
+export function tokenOf(user) {
+  return user.page.evaluate(async () => (await import('/page/state/account.js')).session().token);
+}
+
 /** A user with a new account who has joined the room without a page. */
 export async function accountBot(fixture, server, username, room = 'lobby') {
   return fixture.bot(server, username, room, { token: await register(server, username) });

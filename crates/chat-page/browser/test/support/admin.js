@@ -49,6 +49,26 @@ export class Admin {
     return this.#request('DELETE', '/v1/announcement');
   }
 
+  createAccount(username) {
+    return this.#request('POST', '/v1/accounts', { username });
+  }
+
+  deleteAccount(username) {
+    return this.#request('DELETE', `/v1/accounts/${encodeURIComponent(username)}`);
+  }
+
+  /** Gives an account a role on the server: its sessions end, and begin again with that role. */
+  setServerRole(username, role) {
+    return this.#request('PATCH', `/v1/accounts/${encodeURIComponent(username)}`, { role });
+  }
+
+  /** Ends all sessions of a user. */
+  async endSessions(username) {
+    const sessions = await (await this.#request('GET', '/v1/sessions')).json();
+    const own = sessions.sessions.filter((session) => session.username === username);
+    for (const { session } of own) await this.#request('DELETE', `/v1/sessions/${encodeURIComponent(session)}`);
+  }
+
   /** Deletes all messages of the user with this id. */
   async erase(user) {
     const path = `/v1/users/${encodeURIComponent(user)}/messages`;
