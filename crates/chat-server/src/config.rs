@@ -9,7 +9,7 @@ use chat_access::AccessStore;
 use chat_history::Retention;
 use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
-use chat_protocol::Limits;
+use chat_protocol::{Identity, Limits, Role};
 
 use crate::abuse::AbuseLimits;
 use crate::accounts::{Accounts, Registration};
@@ -82,18 +82,21 @@ pub struct Config {
     pub guests: bool,
     /// Limits on what users write.
     pub abuse: AbuseLimits,
-    /// Who may create private rooms, and register rooms that have a name.
+    /// Who may create rooms.
     pub room_creation: RoomCreation,
     /// Timeouts and intervals.
     pub timings: Timings,
 }
 
-/// Who may create private rooms, and register rooms that have a name. A room that has a name and is
-/// not registered needs no creation: it is there when the first user joins it.
+/// Who may create rooms: by joining one that does not exist, by registering one that has a name, and
+/// by creating a private one. Only users with an account register rooms and create private ones. The
+/// default room of the site always exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RoomCreation {
-    /// Users with an account.
+    /// All users.
     #[default]
+    Everyone,
+    /// Users with an account.
     Accounts,
     /// Moderators and admins of the server.
     Moderators,
@@ -103,8 +106,18 @@ impl RoomCreation {
     /// The name of the value.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Everyone => "everyone",
             Self::Accounts => "accounts",
             Self::Moderators => "moderators",
+        }
+    }
+
+    /// Whether this user may.
+    pub(crate) fn admits(self, user: &Identity) -> bool {
+        match self {
+            Self::Everyone => true,
+            Self::Accounts => !user.id().is_guest(),
+            Self::Moderators => user.role() >= Role::Moderator,
         }
     }
 }

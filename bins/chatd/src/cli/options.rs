@@ -107,10 +107,12 @@ pub(crate) struct Options {
     #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) registration: RegistrationMode,
 
-    /// Who may create private rooms, and register rooms that have a name: accounts, or moderators
+    /// Who may create rooms: everyone, users with an account, or moderators of the server
     ///
-    /// A room that is not registered needs no creation: it is there when the first user joins it.
-    #[arg(long, group = RELOADABLE, env = "CHATD_ROOM_CREATION", value_name = "accounts|moderators", default_value = "accounts", hide_short_help = true, help_heading = heading::USERS)]
+    /// A room is created by joining one that does not exist yet. Whoever may not create rooms joins
+    /// those that have members, messages or an owner, and the default room of the site. Registering
+    /// a room and creating a private one needs an account, too.
+    #[arg(long, group = RELOADABLE, env = "CHATD_ROOM_CREATION", value_name = "everyone|accounts|moderators", default_value = "everyone", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) room_creation: CreationMode,
 
     /// Limits for new users: for how long an account is new, and how many messages a minute it may

@@ -117,9 +117,9 @@ impl FromStr for CreationMode {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [RoomCreation::Accounts, RoomCreation::Moderators];
+        let all = [RoomCreation::Everyone, RoomCreation::Accounts, RoomCreation::Moderators];
         let found = all.into_iter().find(|creation| creation.name() == text);
-        found.map(Self).ok_or("expected accounts or moderators")
+        found.map(Self).ok_or("expected everyone, accounts or moderators")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_access::{ActKind, Action, Actor, Denied, NewRecord, RoomPolicy, check};
-use chat_history::{AppendError, Appended, HistoryError, NewRoomChange, PublicRoom};
+use chat_history::{AppendError, Appended, HistoryError, NewRoomChange, PublicRoom, Retention};
 use chat_protocol::{RoomName, RoomSettings, Timestamp};
 
 use crate::Engine;
@@ -39,6 +39,33 @@ impl Engine {
             return Ok(open.policy());
         }
         self.policy(room).await
+    }
+
+    /// Whether somebody is in a room on this node, has a role in it, or has ever changed or written
+    /// anything in it.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if a store fails.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// assert!(!engine.exists(&lobby).await?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// assert!(engine.exists(&lobby).await?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn exists(&self, room: &RoomName) -> Result<bool, HistoryError> {
+        if self.members(room).is_some() {
+            return Ok(true);
+        }
+        let extent = self.shared.context.history.extent(room.clone(), Retention::default()).await?;
+        Ok(extent.newest > 0 || self.policy(room).await?.has_roles())
     }
 
     /// The rooms whose settings say that they are public, in no order; at most `limit`.

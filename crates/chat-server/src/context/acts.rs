@@ -190,6 +190,14 @@ impl Context {
         recorded.map(drop).map_err(failed)
     }
 
+    /// Whether a room exists that a user is about to join, or the user may create it by joining.
+    pub(crate) async fn may_open(&self, user: &Identity, room: &RoomName) -> Result<bool, HistoryError> {
+        let config = self.config();
+        Ok(config.room_creation.admits(user)
+            || config.site.default_room() == room.as_str()
+            || self.engine.exists(room).await?)
+    }
+
     /// Brings the entry of a private or direct room in the list of a user up to date, and tells the
     /// sessions of the user. The list of a user who is not connected is read when it comes.
     ///

@@ -80,7 +80,12 @@ pub(crate) async fn admit(
     // no other connection of a classic client can be the same user
     let user = Identity::one_time_guest(rand::random(), username.clone());
     let network = Network::of_client(permit.client);
-    match context.engine.admit(&user, &room).await {
+    let admitted = match context.may_open(&user, &room).await {
+        Ok(true) => context.engine.admit(&user, &room).await,
+        Ok(false) => Err(JoinError::Denied(Denied::NotFound)),
+        Err(error) => Err(error.into()),
+    };
+    match admitted {
         Ok(admission) => {
             let actor = Actor::from(&user).at(network);
             if let Ok(Err(Denied::Banned { .. })) = context.engine.may(&actor, Action::Join, &room).await {

@@ -3,9 +3,8 @@
 use chat_access::{ActKind, NewAct, Person, Scope};
 use chat_accounts::MAX_ROOMS;
 use chat_protocol::v2::{CreateRoom, ErrorCode, Removable, ServerFrame};
-use chat_protocol::{Identity, Reference, Role, RoomSettings, Visibility};
+use chat_protocol::{Identity, Reference, RoomSettings, Visibility};
 
-use crate::config::RoomCreation;
 use crate::context::Context;
 use crate::session::Session;
 use crate::session::commands::configure_room::{Change, configure};
@@ -31,13 +30,11 @@ impl Session {
 
 /// Refuses a user who may create no room.
 fn may_create(context: &Context, user: &Identity) -> Result<(), NotDone> {
-    match context.config().room_creation {
-        RoomCreation::Moderators if user.role() < Role::Moderator => {
-            let message = "only moderators of the server create rooms here".to_owned();
-            Err(NotDone::Refused(ErrorCode::Forbidden, message))
-        }
-        _ => Ok(()),
+    if context.config().room_creation.admits(user) {
+        return Ok(());
     }
+    let message = "only moderators of the server create rooms here".to_owned();
+    Err(NotDone::Refused(ErrorCode::Forbidden, message))
 }
 
 async fn register(acting: Acting, change: Change) -> Result<ServerFrame, NotDone> {

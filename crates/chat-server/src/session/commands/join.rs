@@ -65,6 +65,9 @@ impl Session {
             if let Some(not_before) = not_before {
                 sleep_until(not_before).await;
             }
+            if !context.may_open(&user, &room).await? {
+                return Err(JoinError::Denied(Denied::NotFound));
+            }
             context.note_entry(&user, &room).await?;
             let admission = match context.engine.admit(&user, &room).await {
                 Err(JoinError::Denied(Denied::NotFound | Denied::JoinNeedsRole))

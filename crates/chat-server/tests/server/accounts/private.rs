@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use chat_server::RoomCreation;
 use chat_testkit::Client;
 use chat_testkit::http::request;
 use chat_testkit::v2::Session;
@@ -569,10 +570,12 @@ async fn moderators_see_reports_and_what_was_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
-    let room_creation = chat_server::RoomCreation::Moderators;
+    let room_creation = RoomCreation::Moderators;
     let server = start_with_accounts(chat_server::Config { room_creation, ..config() }).await;
     let (_, mut ana) = register(server.address, "ana").await;
+    // the default room is there
     ana.join("lobby").await;
+    refused(&mut ana, json!({"type": "join", "room": "tea"}), "not_found").await;
     for command in
         [json!({"type": "create_room", "room": "lobby"}), json!({"type": "create_room", "title": "The club"})]
     {
@@ -584,6 +587,41 @@ async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
     create(&mut sam, "The team").await;
     // direct rooms are not created by a command for that
     answered(&mut ana, json!({"type": "direct", "username": "sam"}), "room").await;
+    sam.join("tea").await;
+    ana.join("tea").await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_may_be_kept_from_creating_rooms() {
+    let room_creation = RoomCreation::Accounts;
+    let server = start_with_accounts(chat_server::Config { room_creation, ..config() }).await;
+    let (_, mut ana) = register(server.address, "ana").await;
+    let (mut gus, _) = Session::enter(server.address, "lobby", "gus").await;
+    let join = |room: &str| json!({"type": "join", "room": room});
+    let refusal = refused(&mut gus, join("tea"), "not_found").await;
+    let of_an_address = chat_protocol::RoomName::address_from_random(1);
+    assert_eq!(
+        refused(&mut gus, join(of_an_address.as_str()), "not_found").await["message"],
+        refusal["message"]
+    );
+    assert_eq!(Client::try_enter(server.address, "tea", "old").await.unwrap_err().status, 403);
+    // a room exists as long as somebody is in it
+    ana.join("tea").await;
+    gus.join("tea").await;
+    for session in [&mut ana, &mut gus] {
+        answered(session, json!({"type": "leave", "room": "tea"}), "left").await;
+    }
+    refused(&mut gus, join("tea"), "not_found").await;
+    // and for good once something is written there, or it has an owner
+    ana.join("tea").await;
+    ana.send_message("tea", "hello").await;
+    ana.join("owned").await;
+    answered(&mut ana, json!({"type": "create_room", "room": "owned"}), "ack").await;
+    for room in ["tea", "owned"] {
+        answered(&mut ana, json!({"type": "leave", "room": room}), "left").await;
+        gus.join(room).await;
+    }
     server.stop().await.unwrap();
 }
 
