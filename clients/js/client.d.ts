@@ -627,7 +627,7 @@ export interface ClientEvents extends RoomEvents {
    */
   warned: { room?: string; by?: string; reason?: string; at: string };
   /** The user has blocked another one, on any device, or hears it again. */
-  blocked: { user: string; on: boolean };
+  blocked: { user: string; username: string | null; on: boolean };
   /** The user is invited into a room. Joining it accepts the invitation. */
   invited: { room: string; title: string | null; by: string | null; expiresAt: string };
   /**
@@ -755,8 +755,11 @@ export class ChatClient extends Emitter<ClientEvents> {
   isMine(id: string): boolean;
   /** The user's rooms by name, a live view. `null` before they have arrived, and for guests. */
   readonly list: ReadonlyMap<string, ListEntry> | null;
-  /** The ids of the users whom the user has blocked, a live view: hide their messages. */
-  readonly blocked: ReadonlySet<string>;
+  /**
+   * The users whom the user has blocked, a live view: hide their messages. By id, with the name that
+   * each had then; `null` for a guest who was not connected.
+   */
+  readonly blocked: ReadonlyMap<string, string | null>;
   /**
    * Keeps a room in the list, on all devices of the user, or changes its entry. A new entry is read
    * up to its newest event. With `favourite: false` it is removed: resolves with `null`.

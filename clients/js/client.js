@@ -740,8 +740,8 @@ export class ChatClient extends Emitter {
   #announcement = null;
   /** The entries of a list that has not arrived completely. */
   #incoming = [];
-  /** The ids of the users whom the user has blocked. */
-  #blocked = new Set();
+  /** The names of the users whom the user has blocked, by id. `null` if the name is not known. */
+  #blocked = new Map();
   /** The last session, which the next one replaces. */
   #session = null;
   /** Whether the server keeps messages, according to its last ack. */
@@ -798,7 +798,7 @@ export class ChatClient extends Emitter {
     return this.#announcement;
   }
 
-  /** The ids of the users whom the user has blocked: hide their messages. A live view. */
+  /** The users whom the user has blocked, with their names: hide their messages. A live view. */
   get blocked() {
     return this.#blocked;
   }
@@ -1522,7 +1522,7 @@ export class ChatClient extends Emitter {
     if (type === 'rooms') {
       this.#incoming.push(...frame.entries.map(entryOf));
       if (frame.more) return true;
-      this.#blocked = new Set(frame.blocked);
+      this.#blocked = new Map(frame.blocked?.map(({ user, username = null }) => [user, username]));
       this.#list = new Map(this.#incoming.splice(0).map((entry) => [entry.room, entry]));
       this.emit('list', this.#list);
     } else if (type === 'kept') {
@@ -1542,10 +1542,10 @@ export class ChatClient extends Emitter {
       this.#updateEntry(room, { epoch, readUpTo: upTo, unread, mentions });
       this.emit('read', { room, epoch, upTo, unread, mentions });
     } else if (type === 'blocked') {
-      const { user, on } = frame;
-      if (on) this.#blocked.add(user);
+      const { user, username = null, on } = frame;
+      if (on) this.#blocked.set(user, username);
       else this.#blocked.delete(user);
-      this.emit('blocked', { user, on });
+      this.emit('blocked', { user, username, on });
     } else if (type === 'inbox') {
       const { up_to: upTo, unread, mentions, from } = frame;
       this.#updateEntry(room, { newest: upTo, unread, mentions });

@@ -34,6 +34,7 @@ CREATE INDEX direct_rooms_by_second ON direct_rooms (second);
 CREATE TABLE blocked_users (
     account TEXT NOT NULL,
     user TEXT NOT NULL,
+    username TEXT, -- the name at that time, if it was known
     PRIMARY KEY (account, user)
 ) WITHOUT ROWID;
 

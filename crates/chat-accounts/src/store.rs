@@ -329,19 +329,31 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store fails.
     fn room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<Option<RoomEntry>, StoreError>>;
 
-    /// Notes that an account has blocked a user, or that it has not any more. Returns whether that
-    /// changes anything.
+    /// Notes that an account has blocked a user, who may have this name. Returns `false` if it had
+    /// blocked the user already; the name stays as it was.
     ///
     /// # Errors
     /// [`AddError::NoAccount`] if there is no such account, [`AddError::LimitReached`] if it has
     /// blocked [`MAX_BLOCKED`] others, [`AddError::Store`] if the store fails.
-    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>>;
+    fn block(
+        &self,
+        account: UserId,
+        user: UserId,
+        username: Option<Username>,
+    ) -> BoxFuture<'_, Result<bool, AddError>>;
 
-    /// The users whom an account has blocked, ordered by their ids.
+    /// Notes that an account has not blocked a user any more. Returns whether it had.
     ///
     /// # Errors
     /// [`StoreError`] if the store fails.
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>>;
+    fn unblock(&self, account: UserId, user: UserId) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// The users whom an account has blocked, ordered by their ids, and the names that they had
+    /// then.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>>;
 
     /// The accounts that have a room in their lists and one of these names, whatever the case of
     /// the letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.

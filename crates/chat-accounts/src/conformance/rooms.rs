@@ -150,26 +150,29 @@ pub async fn the_number_of_rooms_is_limited(accounts: Accounts) {
 pub async fn a_user_is_blocked_and_unblocked(accounts: Accounts) {
     let store = &*accounts.store;
     let (ana, bob) = (create(store, "ana").await.id, create(store, "bob").await.id);
-    let block = async |user: &UserId, on| store.block(ana.clone(), user.clone(), on).await.unwrap();
+    let name = |name: &str| Some(name.parse().unwrap());
+    let block = async |user: &UserId, name| store.block(ana.clone(), user.clone(), name).await.unwrap();
+    let unblock = async |user: &UserId| store.unblock(ana.clone(), user.clone()).await.unwrap();
     let guest: UserId = "g_gus".parse().unwrap();
-    assert!(!block(&bob, false).await);
-    assert!(block(&bob, true).await && block(&guest, true).await);
-    assert!(!block(&bob, true).await, "it is blocked already");
-    let mut expected = [bob.clone(), guest.clone()];
+    assert!(!unblock(&bob).await);
+    assert!(block(&bob, name("bob")).await && block(&guest, None).await);
+    assert!(!block(&bob, name("Bob")).await, "it is blocked already");
+    let mut expected = [(bob.clone(), name("bob")), (guest.clone(), None)];
     expected.sort();
     assert_eq!(store.blocked(ana.clone()).await.unwrap(), expected);
     assert_eq!(store.blocked(bob.clone()).await.unwrap(), []);
-    assert!(block(&bob, false).await);
-    assert_eq!(store.blocked(ana.clone()).await.unwrap(), [guest]);
-    let refused = store.block(unknown(), bob.clone(), true).await;
+    assert!(unblock(&bob).await);
+    assert_eq!(store.blocked(ana.clone()).await.unwrap(), [(guest, None)]);
+    assert!(!store.unblock(unknown(), bob.clone()).await.unwrap());
+    let refused = store.block(unknown(), bob.clone(), None).await;
     assert!(matches!(refused, Err(AddError::NoAccount)), "{refused:?}");
 
     for n in 1..MAX_BLOCKED {
-        assert!(block(&format!("g_{n}").parse().unwrap(), true).await);
+        assert!(block(&format!("g_{n}").parse().unwrap(), None).await);
     }
-    let refused = store.block(ana.clone(), bob, true).await;
+    let refused = store.block(ana.clone(), bob, None).await;
     assert!(matches!(refused, Err(AddError::LimitReached { max: MAX_BLOCKED })), "{refused:?}");
-    assert!(!block(&"g_1".parse().unwrap(), true).await);
+    assert!(!block(&"g_1".parse().unwrap(), None).await);
     store.delete(ana.clone(), chat_protocol::Timestamp::from_millis(1)).await.unwrap();
     assert_eq!(store.blocked(ana).await.unwrap(), []);
 }

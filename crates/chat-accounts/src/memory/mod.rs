@@ -38,7 +38,7 @@ struct Tables {
     invites: HashMap<InviteId, (InviteHash, Invite)>,
     rooms: HashMap<UserId, BTreeMap<RoomName, RoomEntry>>,
     /// Whom each account has blocked.
-    blocked: HashMap<UserId, BTreeSet<UserId>>,
+    blocked: HashMap<UserId, BTreeMap<UserId, Option<Username>>>,
 }
 
 impl MemoryAccounts {
@@ -221,15 +221,24 @@ impl AccountStore for MemoryAccounts {
         self.with(move |tables| tables.keep(&account, room, change))
     }
 
-    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>> {
-        self.with(move |tables| tables.block(account, user, on))
+    fn block(
+        &self,
+        account: UserId,
+        user: UserId,
+        username: Option<Username>,
+    ) -> BoxFuture<'_, Result<bool, AddError>> {
+        self.with(move |tables| tables.block(account, user, username))
     }
 
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>> {
+    fn unblock(&self, account: UserId, user: UserId) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.with(move |tables| {
-            let blocked = tables.blocked.get(&account);
-            Ok(blocked.map(|blocked| blocked.iter().cloned().collect()).unwrap_or_default())
+            let blocked = tables.blocked.get_mut(&account);
+            Ok(blocked.is_some_and(|blocked| blocked.remove(&user).is_some()))
         })
+    }
+
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>> {
+        self.with(move |tables| Ok(tables.blocked.get(&account).cloned().into_iter().flatten().collect()))
     }
 
     fn drop_room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -32,18 +32,24 @@ impl Tables {
         }
     }
 
-    pub(super) fn block(&mut self, account: UserId, user: UserId, on: bool) -> Result<bool, AddError> {
+    pub(super) fn block(
+        &mut self,
+        account: UserId,
+        user: UserId,
+        username: Option<Username>,
+    ) -> Result<bool, AddError> {
         if !self.accounts.contains_key(&account) {
             return Err(AddError::NoAccount);
         }
         let blocked = self.blocked.entry(account).or_default();
-        if !on {
-            return Ok(blocked.remove(&user));
+        if blocked.contains_key(&user) {
+            return Ok(false);
         }
-        if blocked.len() >= MAX_BLOCKED && !blocked.contains(&user) {
+        if blocked.len() >= MAX_BLOCKED {
             return Err(AddError::LimitReached { max: MAX_BLOCKED });
         }
-        Ok(blocked.insert(user))
+        blocked.insert(user, username);
+        Ok(true)
     }
 
     pub(super) fn drop_room(&mut self, account: &UserId, room: &RoomName) -> bool {

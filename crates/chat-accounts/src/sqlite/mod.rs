@@ -287,11 +287,22 @@ impl AccountStore for SqliteAccounts {
         self.write(SyncMode::Full, move |connection| rooms::keep(connection, &account, room, change))
     }
 
-    fn block(&self, account: UserId, user: UserId, on: bool) -> BoxFuture<'_, Result<bool, AddError>> {
-        self.write(SyncMode::Full, move |connection| rooms::block(connection, &account, &user, on))
+    fn block(
+        &self,
+        account: UserId,
+        user: UserId,
+        username: Option<Username>,
+    ) -> BoxFuture<'_, Result<bool, AddError>> {
+        self.write(SyncMode::Full, move |connection| {
+            rooms::block(connection, &account, &user, username.as_ref())
+        })
     }
 
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<UserId>, StoreError>> {
+    fn unblock(&self, account: UserId, user: UserId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.write(SyncMode::Full, move |connection| rooms::unblock(connection, &account, &user))
+    }
+
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>> {
         self.read(move |connection| rooms::blocked(connection, &account))
     }
 

@@ -59,15 +59,12 @@ pub(super) fn block(
     connection: &mut SqliteConnection,
     account: &UserId,
     user: &UserId,
-    on: bool,
+    username: Option<&Username>,
 ) -> Done<bool, AddError> {
     if !stored::is_account(connection, account)? {
         return Err(Failure::Refused(AddError::NoAccount));
     }
     let row = blocked_users::table.find((account.as_str(), user.as_str()));
-    if !on {
-        return Ok(diesel::delete(row).execute(connection)? > 0);
-    }
     if diesel::select(exists(row)).get_result(connection)? {
         return Ok(false);
     }
@@ -76,18 +73,34 @@ pub(super) fn block(
     if usize::try_from(count).is_ok_and(|count| count >= MAX_BLOCKED) {
         return Err(Failure::Refused(AddError::LimitReached { max: MAX_BLOCKED }));
     }
-    let row = (blocked_users::account.eq(account.as_str()), blocked_users::user.eq(user.as_str()));
+    let row = (
+        blocked_users::account.eq(account.as_str()),
+        blocked_users::user.eq(user.as_str()),
+        blocked_users::username.eq(username.map(Username::as_str)),
+    );
     diesel::insert_into(blocked_users::table).values(row).execute(connection)?;
     Ok(true)
 }
 
-pub(super) fn blocked(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<UserId>> {
-    let ids: Vec<String> = blocked_users::table
+pub(super) fn unblock(connection: &mut SqliteConnection, account: &UserId, user: &UserId) -> Done<bool> {
+    let row = blocked_users::table.find((account.as_str(), user.as_str()));
+    Ok(diesel::delete(row).execute(connection)? > 0)
+}
+
+pub(super) fn blocked(
+    connection: &mut SqliteConnection,
+    account: &UserId,
+) -> Done<Vec<(UserId, Option<Username>)>> {
+    let rows: Vec<(String, Option<String>)> = blocked_users::table
         .filter(blocked_users::account.eq(account.as_str()))
         .order(blocked_users::user)
-        .select(blocked_users::user)
+        .select((blocked_users::user, blocked_users::username))
         .load(connection)?;
-    Ok(ids.iter().map(|id| user_id(id)).collect::<Result<_, _>>()?)
+    let mut blocked = Vec::with_capacity(rows.len());
+    for (id, name) in rows {
+        blocked.push((user_id(&id)?, name.as_deref().map(username).transpose()?));
+    }
+    Ok(blocked)
 }
 
 pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<RoomEntry>> {

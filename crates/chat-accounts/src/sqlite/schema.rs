@@ -82,6 +82,7 @@ diesel::table! {
     blocked_users (account, user) {
         account -> Text,
         user -> Text,
+        username -> Nullable<Text>,
     }
 }
 

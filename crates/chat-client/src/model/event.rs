@@ -1,6 +1,6 @@
 //! Events of a client.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,8 +126,9 @@ pub enum Event {
         up_to: Since,
     },
     /// Whom the user has blocked, as a program that hides their messages needs it: all of them,
-    /// when an account has connected, and when this client or another session has changed it.
-    Blocked(BTreeSet<UserId>),
+    /// when an account has connected, and when this client or another session has changed it. The
+    /// name is that of then; `None` for a guest who was not connected.
+    Blocked(BTreeMap<UserId, Option<Username>>),
     /// News in a room of the list that the session has not joined; at most one a second for each
     /// room.
     Inbox(Inbox),

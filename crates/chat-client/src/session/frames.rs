@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Announcement, AnnouncementFrame, AuditPage, Blocked, DirectRoom, DirectoryPage, Dropped, Error,
-    ErrorCode, InviteLinkFrame, Kept, Read, ReportsPage, RolesPage, ServerFrame, Since,
+    self, Announcement, AnnouncementFrame, AuditPage, Blocked, BlockedUser, DirectRoom, DirectoryPage,
+    Dropped, Error, ErrorCode, InviteLinkFrame, Kept, Read, ReportsPage, RolesPage, ServerFrame, Since,
 };
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
@@ -117,7 +117,8 @@ impl Session {
                 self.list.append(&mut list.entries);
                 if !list.more {
                     self.events.push_back(Event::Rooms(std::mem::take(&mut self.list)));
-                    self.blocked = std::mem::take(&mut list.blocked).into_iter().collect();
+                    let blocked = std::mem::take(&mut list.blocked).into_iter();
+                    self.blocked = blocked.map(|blocked| (blocked.user, blocked.username)).collect();
                     self.events.push_back(Event::Blocked(self.blocked.clone()));
                 }
             }
@@ -148,8 +149,12 @@ impl Session {
                 }
                 self.events.push_back(Event::Read(read));
             }
-            ServerFrame::Blocked(Blocked { user, on }) => {
-                let _ = if on { self.blocked.insert(user) } else { self.blocked.remove(&user) };
+            ServerFrame::Blocked(Blocked { user: BlockedUser { user, username }, on }) => {
+                if on {
+                    self.blocked.insert(user, username);
+                } else {
+                    self.blocked.remove(&user);
+                }
                 self.events.push_back(Event::Blocked(self.blocked.clone()));
             }
             ServerFrame::Inbox(inbox) => self.events.push_back(Event::Inbox(inbox)),

@@ -19,7 +19,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use chat_protocol::v2::{
     self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RoomListEntry,
     ServerFrame, Welcome,
 };
-use chat_protocol::{AnnouncementId, Reference, RoomName, UserId};
+use chat_protocol::{AnnouncementId, Reference, RoomName, UserId, Username};
 use tokio::time::Instant;
 
 use crate::command::Responder;
@@ -84,8 +84,8 @@ pub(crate) struct Session {
     events: VecDeque<Event>,
     /// The part of the list of the user's rooms that has arrived.
     list: Vec<RoomListEntry>,
-    /// Whom the user has blocked.
-    blocked: BTreeSet<UserId>,
+    /// Whom the user has blocked, with the names that are known.
+    blocked: BTreeMap<UserId, Option<Username>>,
     /// When the session of the current connection began.
     connected_at: Option<Instant>,
     /// The id of the newest session, which the next one replaces.
@@ -120,7 +120,7 @@ impl Session {
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
             list: Vec::new(),
-            blocked: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             connected_at: None,
             replaces: None,
             user: None,

@@ -262,13 +262,13 @@ async fn the_list_of_rooms_is_kept_and_marked() {
                "read_up_to": 4, "unread": unread, "mentions": 0})
     };
     peer.send(json!({"type": "rooms", "entries": [entry(3)], "more": true})).await;
-    peer.send(json!({"type": "rooms", "entries": [entry(2)], "more": false, "blocked": ["u_eve"]})).await;
+    peer.send(json!({"type": "rooms", "entries": [entry(2)], "more": false, "blocked": [{"user": "u_eve", "username": "eve"}]})).await;
     let Event::Rooms(list) = received.event().await else { panic!("no list") };
     assert_eq!(list.iter().map(|entry| entry.unread).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(list[0].kind, RoomKind::Unknown);
     let mut blocked = async |ids: &[&str]| {
         let Event::Blocked(blocked) = received.event().await else { panic!("nobody is blocked") };
-        assert_eq!(blocked.iter().map(UserId::as_str).collect::<Vec<_>>(), ids);
+        assert_eq!(blocked.keys().map(UserId::as_str).collect::<Vec<_>>(), ids);
     };
     blocked(&["u_eve"]).await;
     let answering = async {

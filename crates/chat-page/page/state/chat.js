@@ -131,13 +131,16 @@ export class Chat extends Signal {
     return this.#client.user.kind === 'account';
   }
 
-  /** The ids of the blocked users. */
+  /**
+   * The blocked users, `{user, username}`, by name. `username` is `null` for a guest whom neither
+   * the server nor one of the rooms knows.
+   */
   get blocked() {
-    return this.#client.blocked;
+    const all = [...this.#client.blocked].map(([user, username]) => ({ user, username: username ?? this.#nameOf(user) ?? null }));
+    return all.sort(({ username: one }, { username: other }) => (one === null) - (other === null) || (one ?? '').localeCompare(other ?? ''));
   }
 
-  /** The name of the user with this id, if one of the rooms has it. */
-  nameOf(user) {
+  #nameOf(user) {
     for (const room of this.rooms.values()) {
       const name = room.nameOf(user);
       if (name !== undefined) return name;
@@ -463,7 +466,7 @@ export class Chat extends Signal {
 
   /** Every list has the blocked users, so that most of the time nothing has changed. */
   #blockingChanged() {
-    const [before, now] = [this.#blocked, new Set(this.#client.blocked)];
+    const [before, now] = [this.#blocked, new Set(this.#client.blocked.keys())];
     const changed = new Set([...before, ...now].filter((user) => before.has(user) !== now.has(user)));
     if (changed.size === 0) return;
     this.#blocked = now;

@@ -34,7 +34,7 @@ function jsonView(storage) {
 
 /**
  * Shared by all tabs, and kept across restarts: the guest token, the name, settings, rooms, drafts,
- * read positions, names of blocked users.
+ * read positions.
  */
 export const persistent = jsonView(() => localStorage);
 

@@ -14,11 +14,9 @@ export class BlockedUsersDialog {
     h('header', { class: 'modal-head' }, h('h2', { id: 'blocked-users-title' }, 'Blocked users'), this.#close),
     this.#error, this.#status, this.#list);
   #chat;
-  #blocked;
 
-  /** `blocked` is a `BlockedUsers`. */
-  constructor(chat, blocked) {
-    [this.#chat, this.#blocked] = [chat, blocked];
+  constructor(chat) {
+    this.#chat = chat;
     document.body.append(this.#dialog);
     closable(this.#dialog);
     chat.on('blocking', () => this.#dialog.open && this.#render());
@@ -33,7 +31,7 @@ export class BlockedUsersDialog {
 
   /** Users who are listed already keep their elements, so that the focus stays. */
   #render() {
-    const users = this.#blocked.all();
+    const users = this.#chat.blocked;
     const hadFocus = this.#list.contains(document.activeElement);
     const existing = new Map([...this.#list.children].map((item) => [item.dataset.user, item]));
     arrange(this.#list, users.map((blocked) => this.#item(blocked, existing.get(blocked.user))));

@@ -4,7 +4,6 @@ import { copyText } from '../clipboard.js';
 import { byId, closable, h, loadStyles, setAvatar } from '../dom.js';
 import { keepSession, profileOf, session } from '../state/account.js';
 import { pathOf, placeAt } from '../state/address.js';
-import { BlockedUsers } from '../state/blocked.js';
 import { keepInvite, openedInvite } from '../state/invite-link.js';
 import { outranks, rolesIn, rolesToGive } from '../state/roles.js';
 import { NO_ACCOUNT, whyNotDirect } from '../text/direct.js';
@@ -38,7 +37,6 @@ const NOT_LOADED = 'This part of the page can’t be loaded right now. Try again
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
-let blocked = null;
 let stopMarking = () => {};
 /** The number of the message that is about to be shown, together with its room, or `null`. */
 let wanted = null;
@@ -93,7 +91,6 @@ const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccoun
 /** Shows a chat that the user has entered. */
 export function openChat(newChat) {
   chat = newChat;
-  blocked = new BlockedUsers(chat);
   byId('chat').hidden = false;
   byId('me-name').textContent = byId('me-name').title = chat.name;
   setAvatar(byId('me-avatar'), { username: chat.name, user: chat.userId });
@@ -270,7 +267,7 @@ function openReport(message) {
 }
 
 function openBlocked() {
-  return openDialog('blocked-users', async () => new (await import('./blocked-users.js')).BlockedUsersDialog(chat, blocked));
+  return openDialog('blocked-users', async () => new (await import('./blocked-users.js')).BlockedUsersDialog(chat));
 }
 
 function openDirectory() {
@@ -310,7 +307,6 @@ function actionsFor(person) {
 
 async function block({ username, user }, on) {
   const name = isolated(username);
-  if (on) blocked.note(user, username);
   try {
     await chat.block(user, on);
   } catch (error) {

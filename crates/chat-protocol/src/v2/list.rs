@@ -15,18 +15,29 @@ pub struct RoomList {
     pub entries: Vec<RoomListEntry>,
     /// Whether another frame of this type follows with more rooms.
     pub more: bool,
-    /// The ids of the users whom the user has blocked. Only in the last frame, and absent if there
-    /// are none.
+    /// The users whom the user has blocked. Only in the last frame, and absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blocked: Vec<UserId>,
+    pub blocked: Vec<BlockedUser>,
+}
+
+/// A user whom the user has blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BlockedUser {
+    /// The id.
+    pub user: UserId,
+    /// The name that it had then. Absent: a guest who was not connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Username>,
 }
 
 /// The user has blocked another one, or hears it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Blocked {
-    /// The id of the other user.
-    pub user: UserId,
+    /// The other user.
+    #[serde(flatten)]
+    pub user: BlockedUser,
     /// Whether it is blocked now.
     pub on: bool,
 }

@@ -28,7 +28,7 @@ pub use client::{
     Send, SetRole,
 };
 pub use event::frame;
-pub use list::{Blocked, Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
+pub use list::{Blocked, BlockedUser, Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use reactions::{ReactionChange, ReactionCount, Reactions};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};

@@ -13,7 +13,9 @@ use std::time::Duration;
 use chat_access::{AccessError, Action, Actor, Invitation, Named};
 use chat_accounts::{AddError, RoomChange, RoomEntry, StoreError};
 use chat_history::HistoryError;
-use chat_protocol::v2::{Dropped, Inbox as InboxFrame, Kept, RoomList, RoomListEntry, ServerFrame};
+use chat_protocol::v2::{
+    BlockedUser, Dropped, Inbox as InboxFrame, Kept, RoomList, RoomListEntry, ServerFrame,
+};
 use chat_protocol::{
     Epoch, Identity, Message, Notify, RoomKind, RoomName, RoomRole, RoomTitle, Timestamp, UserId, Username,
     Visibility,
@@ -430,7 +432,7 @@ impl ListHandle {
     ) -> Result<Vec<ServerFrame>, ListError> {
         let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
         let blocked = accounts.store().blocked(id.clone()).await?;
-        *self.rooms.blocked.lock() = blocked.iter().cloned().collect();
+        *self.rooms.blocked.lock() = blocked.iter().map(|(user, _)| user.clone()).collect();
         let mut stored = accounts.store().rooms(id.clone()).await?;
         // those that the user got while it was not connected
         for (room, _) in engine.access().rooms_of(self.rooms.ids.clone()).await? {
@@ -452,7 +454,7 @@ impl ListHandle {
             }
         }
         for invitation in engine.access().invitations(self.rooms.ids.clone(), Timestamp::now()).await? {
-            if invitation.by.as_ref().is_some_and(|by| blocked.contains(&by.id)) {
+            if invitation.by.as_ref().is_some_and(|by| self.has_blocked(&by.id)) {
                 continue;
             }
             entries.retain(|entry| entry.room != invitation.room);
@@ -469,7 +471,8 @@ impl ListHandle {
             lists.push(RoomList { entries: Vec::new(), more: false, blocked: Vec::new() });
         }
         if let Some(list) = lists.last_mut() {
-            list.blocked = blocked;
+            list.blocked =
+                blocked.into_iter().map(|(user, username)| BlockedUser { user, username }).collect();
         }
         Ok(lists.into_iter().map(ServerFrame::Rooms).collect())
     }

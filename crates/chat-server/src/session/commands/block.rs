@@ -1,12 +1,12 @@
 //! `block`: silences a user for the user of the session, or lets it be heard again.
 
 use chat_accounts::{AddError, MAX_BLOCKED};
-use chat_protocol::v2::{Blocked, Dropped, ErrorCode, ServerFrame};
+use chat_protocol::v2::{Blocked, BlockedUser, Dropped, ErrorCode, ServerFrame};
 use chat_protocol::{Reference, UserId};
 
 use crate::session::Session;
 use crate::session::list::Lists;
-use crate::session::moderation::{DONE, NotDone};
+use crate::session::moderation::{DONE, NotDone, find};
 
 impl Session {
     pub(super) fn block(&mut self, user: UserId, on: bool, reference: Option<Reference>) {
@@ -19,16 +19,20 @@ async fn change(lists: Lists, other: UserId, on: bool) -> Result<ServerFrame, No
     if other == *user.id() {
         return Err(NotDone::Refused(ErrorCode::Forbidden, "you cannot block yourself".to_owned()));
     }
+    let username = find(&context, &other).await?.map(|person| person.username);
     // an account that was deleted since can still be taken off the list
-    if on
-        && !other.is_guest()
-        && accounts.store().account(other.clone()).await.map_err(NotDone::failed)?.is_none()
-    {
+    if on && !other.is_guest() && username.is_none() {
         return Err(NotDone::no_such_user());
     }
-    accounts.store().block(user.id().clone(), other.clone(), on).await.map_err(not_blocked)?;
+    let (store, account) = (accounts.store(), user.id().clone());
+    if on {
+        store.block(account, other.clone(), username.clone()).await.map_err(not_blocked)?;
+    } else {
+        store.unblock(account, other.clone()).await.map_err(NotDone::failed)?;
+    }
     list.set_blocked(other.clone(), on);
-    context.sessions.send_to_user(user.id(), &ServerFrame::Blocked(Blocked { user: other.clone(), on }));
+    let blocked = Blocked { user: BlockedUser { user: other.clone(), username }, on };
+    context.sessions.send_to_user(user.id(), &ServerFrame::Blocked(blocked));
     let direct = context.engine.access().direct([user.id().clone(), other]).await?;
     match direct {
         Some(room) if on => {

@@ -644,7 +644,8 @@ async fn a_blocked_user_is_silent() {
     session.send(&block(true)).await;
     for device in [&mut session, &mut phone] {
         let blocked = device.next("blocked").await;
-        assert_eq!((&blocked["user"], &blocked["on"]), (&json!(bob.id), &json!(true)));
+        let expected = json!({"type": "blocked", "user": bob.id, "username": "bob", "on": true});
+        assert_eq!(blocked, expected);
         assert_eq!(device.next("dropped").await["room"], json!(room));
     }
     session.next("done").await;
@@ -653,7 +654,10 @@ async fn a_blocked_user_is_silent() {
     let club = create(&mut other, "The club").await;
     answered(&mut other, json!({"type": "invite", "room": club, "username": "ana"}), "done").await;
     let list = ana.hello(server.address).await.next("rooms").await;
-    assert_eq!((&list["blocked"], rooms(&list)), (&json!([bob.id]), vec![("tea", "room")]));
+    assert_eq!(
+        (&list["blocked"], rooms(&list)),
+        (&json!([{"user": bob.id, "username": "bob"}]), vec![("tea", "room")])
+    );
     let tea = &list["entries"][0];
     assert_eq!((&tea["unread"], &tea["mentions"]), (&json!(0), &json!(0)), "{tea}");
 
