@@ -113,6 +113,12 @@ pub enum ActKind {
     /// The report with this number was closed, in which a message of the target was reported. It is
     /// only [recorded](crate::AccessStore::record).
     CloseReport(u64),
+    /// An announcement to all users was made. It is recorded with the
+    /// [announcement](crate::AccessStore::set_announcement).
+    Announce,
+    /// The announcement to all users was withdrawn. It is recorded with the
+    /// [withdrawal](crate::AccessStore::set_announcement).
+    WithdrawAnnouncement,
 }
 
 /// Something that a moderator, an owner or the operator does to a user, before it is stored.
@@ -307,8 +313,11 @@ pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
             if doer < Action::Invite.needs(settings) { Err(Refused::RankTooLow) } else { Ok(()) }
         }
         // not carried out here
-        ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => {
-            Err(Refused::RankTooLow)
-        }
+        ActKind::Delete(_)
+        | ActKind::Configure
+        | ActKind::Enter
+        | ActKind::CloseReport(_)
+        | ActKind::Announce
+        | ActKind::WithdrawAnnouncement => Err(Refused::RankTooLow),
     }
 }

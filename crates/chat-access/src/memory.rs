@@ -191,7 +191,12 @@ impl Table {
                 self.links.clear();
                 Ok(any)
             }
-            ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => Ok(false),
+            ActKind::Delete(_)
+            | ActKind::Configure
+            | ActKind::Enter
+            | ActKind::CloseReport(_)
+            | ActKind::Announce
+            | ActKind::WithdrawAnnouncement => Ok(false),
         }
     }
 
@@ -504,9 +509,16 @@ impl AccessStore for MemoryAccess {
         ready(Ok(self.state.lock().announcement.clone())).boxed()
     }
 
-    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
-        self.state.lock().announcement = announcement;
-        ready(Ok(())).boxed()
+    fn set_announcement(
+        &self,
+        announcement: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
+        let mut state = self.state.lock();
+        let record = NewRecord::of_announcement(announcement.as_ref(), by);
+        let changes = announcement.is_some() || state.announcement.is_some();
+        state.announcement = announcement;
+        ready(Ok(changes.then(|| state.record(record)))).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {

@@ -362,12 +362,18 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     /// [`AccessError`] if the store fails.
     fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>>;
 
-    /// Stores the announcement of the operator in place of the one before; `None` withdraws it.
+    /// Stores the announcement of the operator in place of the one before, or withdraws it if
+    /// `announcement` is `None`, and records that. Returns the record; `None` if there is nothing
+    /// to withdraw.
     ///
     /// # Errors
     /// [`AccessError`] if the store fails. It is not known then which one is stored; it is safe to
-    /// retry.
-    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>>;
+    /// retry, and an announcement that was stored has a second record then.
+    fn set_announcement(
+        &self,
+        announcement: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
 
     /// Checks whether the store works.
     ///

@@ -89,6 +89,7 @@ macro_rules! __with_access_tests {
             reports_have_a_limit
             the_audit_log_has_every_act
             the_announcement_stays_until_it_is_withdrawn
+            announcements_are_recorded
             a_working_store_passes_its_check
         }
     };

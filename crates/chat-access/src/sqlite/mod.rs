@@ -225,9 +225,13 @@ impl AccessStore for SqliteAccess {
         self.read(announcement::read)
     }
 
-    fn set_announcement(&self, new: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
-        let written =
-            self.write(SyncMode::Full, move |connection| announcement::set(connection, new.as_ref()));
+    fn set_announcement(
+        &self,
+        new: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| announcement::set(connection, new.as_ref(), by);
+        let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }
 

@@ -65,7 +65,7 @@ async fn the_announcement_survives_a_restart() {
     let path = folder.path().join("chat.db");
     let database = Database::open(&path).unwrap();
     let made = Announcement::new(AnnouncementId::from_random(7), NoticeLevel::Warning, "we move");
-    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone())).await.unwrap();
+    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone()), None).await.unwrap();
     database.close().await;
     drop(database);
 
@@ -81,7 +81,7 @@ async fn the_announcement_survives_a_restart() {
     assert_eq!(error.kind(), AccessErrorKind::Damaged);
     assert!(error.to_string().contains("loud"), "{error}");
     // an admin repairs it by setting or withdrawing it
-    store.set_announcement(None).await.unwrap();
+    store.set_announcement(None, None).await.unwrap();
     assert_eq!(store.announcement().await.unwrap(), None);
 }
 
