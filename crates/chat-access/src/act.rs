@@ -113,6 +113,15 @@ pub enum ActKind {
     /// The report with this number was closed, in which a message of the target was reported. It is
     /// only [recorded](crate::AccessStore::record).
     CloseReport(u64),
+    /// The messages that the target wrote in the room were erased. It is only
+    /// [recorded](crate::AccessStore::record).
+    EraseMessages,
+    /// The reactions of the target in the room were removed. It is only
+    /// [recorded](crate::AccessStore::record).
+    EraseReactions,
+    /// The text in the report with this number was erased, because what the target wrote is
+    /// erased. It is recorded with the [erasure](crate::AccessStore::erase_reports).
+    EraseReport(u64),
     /// An announcement to all users was made. It is recorded with the
     /// [announcement](crate::AccessStore::set_announcement).
     Announce,
@@ -317,6 +326,9 @@ pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
         | ActKind::Configure
         | ActKind::Enter
         | ActKind::CloseReport(_)
+        | ActKind::EraseMessages
+        | ActKind::EraseReactions
+        | ActKind::EraseReport(_)
         | ActKind::Announce
         | ActKind::WithdrawAnnouncement => Err(Refused::RankTooLow),
     }

@@ -59,6 +59,9 @@ impl ActKind {
             Self::Configure => "configure",
             Self::Enter => "enter",
             Self::CloseReport(_) => "close_report",
+            Self::EraseMessages => "erase_messages",
+            Self::EraseReactions => "erase_reactions",
+            Self::EraseReport(_) => "erase_report",
             Self::Announce => "announce",
             Self::WithdrawAnnouncement => "withdraw_announcement",
         }
@@ -80,6 +83,9 @@ impl ActKind {
             "configure" => Some(Self::Configure),
             "enter" => Some(Self::Enter),
             "close_report" => number.map(Self::CloseReport),
+            "erase_messages" => Some(Self::EraseMessages),
+            "erase_reactions" => Some(Self::EraseReactions),
+            "erase_report" => number.map(Self::EraseReport),
             "announce" => Some(Self::Announce),
             "withdraw_announcement" => Some(Self::WithdrawAnnouncement),
             _ => {
@@ -98,11 +104,15 @@ impl ActKind {
             Self::Accept | Self::UseLink => ActParts { role: Some(RoomRole::Member), ..none },
             Self::Moderate(_, until) => ActParts { until, ..none },
             Self::Invite(until) | Self::InviteLink(until) => ActParts { until: Some(until), ..none },
-            Self::Delete(number) | Self::CloseReport(number) => ActParts { number: Some(number), ..none },
+            Self::Delete(number) | Self::CloseReport(number) | Self::EraseReport(number) => {
+                ActParts { number: Some(number), ..none }
+            }
             Self::EndInvitation
             | Self::EndLinks
             | Self::Configure
             | Self::Enter
+            | Self::EraseMessages
+            | Self::EraseReactions
             | Self::Announce
             | Self::WithdrawAnnouncement => none,
         }

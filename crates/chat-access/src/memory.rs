@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId};
+use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -195,6 +195,9 @@ impl Table {
             | ActKind::Configure
             | ActKind::Enter
             | ActKind::CloseReport(_)
+            | ActKind::EraseMessages
+            | ActKind::EraseReactions
+            | ActKind::EraseReport(_)
             | ActKind::Announce
             | ActKind::WithdrawAnnouncement => Ok(false),
         }
@@ -414,6 +417,27 @@ impl AccessStore for MemoryAccess {
         let author = state.reports.remove(index).report.author;
         let record = NewRecord::new(room, by, ActKind::CloseReport(number), Some(author));
         ready(Ok(Some(state.record(record)))).boxed()
+    }
+
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
+        let mut state = self.state.lock();
+        let mut erased = Vec::new();
+        for Report { number, report } in &mut state.reports {
+            let is_meant = report.author.id == author
+                && username.as_ref().is_none_or(|username| report.author.username == *username);
+            if is_meant && report.body.take().is_some() {
+                erased.push((report.room.clone(), *number, report.author.clone()));
+            }
+        }
+        let records = erased.into_iter().map(|(room, number, author)| {
+            state.record(NewRecord::new(room, by.clone(), ActKind::EraseReport(number), Some(author)))
+        });
+        ready(Ok(records.collect())).boxed()
     }
 
     fn record(&self, record: NewRecord) -> BoxFuture<'_, Result<AuditRecord, AccessError>> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId, UserKind};
+use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId, UserKind, Username};
 use futures::future::BoxFuture;
 
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
@@ -68,8 +68,8 @@ pub struct NewReport {
     pub target: u64,
     /// Who has written the message.
     pub author: Named,
-    /// A copy of the text.
-    pub body: Arc<str>,
+    /// A copy of the text; `None` if it was [erased](AccessStore::erase_reports).
+    pub body: Option<Arc<str>>,
     /// Why it is reported.
     pub reason: Option<Reason>,
     /// When.
@@ -294,6 +294,20 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
         number: u64,
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
+
+    /// Erases the copies of the text in the open reports about messages of a user, or about those
+    /// that it sent under this name, and records that for each report. The reports stay. What is
+    /// erased, and the text of a report that is closed, is not in the file of a database any more.
+    /// Returns the records.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails; it is safe to retry.
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>>;
 
     /// Writes a record of something that is done elsewhere.
     ///

@@ -88,7 +88,7 @@ pub(crate) enum AccountCommand {
     Delete {
         /// Name of the user
         username: String,
-        /// Erase the messages of the user, too
+        /// Erase what the user wrote, too: messages, their copies in open reports, and reactions
         #[arg(long)]
         erase_messages: bool,
         #[command(flatten)]

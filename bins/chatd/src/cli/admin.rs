@@ -160,6 +160,9 @@ pub(crate) enum AdminCommand {
     },
     /// Erase all messages of a user: text, user, name and id of each message; its number and time
     /// stay
+    ///
+    /// Also removes the reactions of the user, and erases the copies of the messages in open
+    /// reports. The audit log of each room says so.
     Erase {
         #[command(flatten)]
         author: Author,

@@ -128,6 +128,9 @@ fn apply(connection: &mut SqliteConnection, act: &NewAct, number: i64) -> Done<b
         | ActKind::Configure
         | ActKind::Enter
         | ActKind::CloseReport(_)
+        | ActKind::EraseMessages
+        | ActKind::EraseReactions
+        | ActKind::EraseReport(_)
         | ActKind::Announce
         | ActKind::WithdrawAnnouncement => Ok(false),
     }

@@ -11,7 +11,7 @@ mod report;
 mod schema;
 
 use chat_db::{Database, SyncMode};
-use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
+use chat_protocol::{RoomName, RoomRole, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
@@ -173,6 +173,19 @@ impl AccessStore for SqliteAccess {
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
         let work = move |connection: &mut SqliteConnection| report::close(connection, room, number, by);
+        let written = self.write(SyncMode::Full, work);
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| {
+            report::erase(connection, &author, username.as_ref(), by.as_ref())
+        };
         let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }

@@ -38,7 +38,7 @@ pub struct AuditRecord {
     pub by: Option<Named>,
     /// What was done: register, set_role, configure, kick, ban, unban, mute, unmute, warn, delete,
     /// invite, accept, end_invitation, invite_link, use_link, end_links, enter, close_report,
-    /// announce or withdraw_announcement.
+    /// erase_messages, erase_reactions, erase_report, announce or withdraw_announcement.
     pub act: String,
     /// The role that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,8 @@ pub struct AuditRecord {
     /// To whom. Absent: it concerns the room, or the whole server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Named>,
-    /// The number of the message that was deleted, or of the report that was closed.
+    /// The number of the message that was deleted, or of the report that was closed or whose text
+    /// was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<u64>,
     /// Why.

@@ -5,7 +5,7 @@ use std::io;
 
 use chat_admin::v1::{
     Announcement, Audit, CurrentAnnouncement, Done, ErasedMessages, ErasedReactions, Level, Members, Message,
-    Messages, ModerationRequest, NewAnnouncement, Notice, NoticeSent, Reaction, Reactions, Reports,
+    Messages, ModerationRequest, NewAnnouncement, Notice, NoticeSent, Reaction, Reactions, Report, Reports,
     RoleChange, RoomClosed, Rooms, Rules, Sessions, Settings, SettingsChange, Usage,
 };
 use chat_protocol::RoomRole;
@@ -219,20 +219,22 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
                 rooms.insert(reaction.room.clone());
                 Ok(())
             })?;
+            let reports = self.reports_with_text(author)?;
             let (count, in_rooms) = (written(messages, reactions), plural(rooms.len(), "room"));
-            let action = format!("erase {count} of {author} in {in_rooms}");
+            let action = format!("erase {count} of {author} in {in_rooms}{}", and_reports(reports));
             if confirmation.dry_run {
-                let found = json!({ "messages": messages, "reactions": reactions, "rooms": rooms });
+                let found = json!({ "messages": messages, "reactions": reactions, "reports": reports, "rooms": rooms });
                 return self.output.result(&found, |_| format!("would {action}"));
             }
             confirm(confirmation, &action)?;
         }
-        let (mut messages, mut reactions) = (0, 0);
+        let (mut messages, mut reactions, mut reports) = (0, 0, 0);
         self.output.pages(|query| {
             let query = [&named(author)[..], query].concat();
             let answer = self.client.delete(&["users", &author.user, "messages"], &query)?;
             let page: ErasedMessages = self.client.parse(&answer)?;
             messages += page.messages;
+            reports += page.reports;
             Ok(page.next)
         })?;
         self.output.pages(|query| {
@@ -242,8 +244,22 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
             reactions += page.reactions;
             Ok(page.next)
         })?;
-        let erased = json!({ "messages": messages, "reactions": reactions });
-        self.output.result(&erased, |_| format!("{} of {author} erased", written(messages, reactions)))
+        let erased = json!({ "messages": messages, "reactions": reactions, "reports": reports });
+        self.output.result(&erased, |_| {
+            format!("erased {} of {author}{}", written(messages, reactions), and_reports(reports))
+        })
+    }
+
+    /// The number of open reports that have the text of a message of the user.
+    fn reports_with_text(&self, author: &Author) -> Result<usize, AdminError> {
+        let split = |page: Reports| (page.reports, page.next);
+        let (reports, _) = self.newest("reports", None, usize::MAX, split)?;
+        let has_text = |report: &&Report| {
+            let is_meant = report.author.user == author.user
+                && author.username.as_ref().is_none_or(|username| report.author.username == *username);
+            is_meant && report.body.is_some()
+        };
+        Ok(reports.iter().filter(has_text).count())
     }
 
     /// Calls `each` with every message of a user.
@@ -280,6 +296,11 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
 /// What a user wrote, in words.
 fn written(messages: usize, reactions: usize) -> String {
     format!("{} and {}", plural(messages, "message"), plural(reactions, "reaction"))
+}
+
+/// The reports whose text is erased, in words, after what else is.
+fn and_reports(reports: usize) -> String {
+    if reports == 0 { String::new() } else { format!(", and the text of {}", plural(reports, "report")) }
 }
 
 /// The part of a query that restricts it to messages under one name.
