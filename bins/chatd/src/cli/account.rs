@@ -80,9 +80,12 @@ pub(crate) enum AccountCommand {
     Tokens {
         /// Name of the user
         username: String,
-        /// Remove all of them: the user has to sign in again on every device
+        /// Remove all of them: the user has to sign in again on every device, and programs need
+        /// new tokens
         #[arg(long)]
         remove: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Delete an account; its name is kept for 90 days
     Delete {
@@ -108,6 +111,8 @@ pub(crate) enum AccountCommand {
         /// Remove the invite with this id
         #[arg(long, value_name = "ID", conflicts_with_all = ["uses", "valid_for", "list"])]
         remove: Option<String>,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 

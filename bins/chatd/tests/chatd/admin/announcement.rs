@@ -33,7 +33,7 @@ async fn an_announcement_is_made_shown_and_withdrawn_and_survives_a_restart() {
     let (_, output) = run_admin(folder, admin, &["announcement"]).await;
     assert!(output.contains("warning") && output.contains("we *move* on Friday"), "{output}");
 
-    let (succeeded, output) = run_admin(folder, admin, &["announcement", "withdraw"]).await;
+    let (succeeded, output) = run_admin(folder, admin, &["announcement", "withdraw", "--yes"]).await;
     assert!(succeeded && output.contains("withdrawn"), "{output}");
     let frame = ana.next("announcement").await;
     assert_eq!(frame, json!({ "type": "announcement", "id": expected["id"], "withdrawn": true }));

@@ -1,6 +1,5 @@
 //! Usage statistics, and the messages of a user: export and erasure.
 
-use std::path::Path;
 use std::time::Duration;
 
 use chat_testkit::{Client, v2};
@@ -10,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{TOKEN, run_admin, start_server};
-use crate::process::{self, Running, chatd};
+use crate::process::{Running, chatd};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn usage_outlives_the_rooms_and_the_server() {
@@ -253,37 +252,4 @@ async fn without_a_database_file_usage_and_messages_are_refused() {
         let output = run_admin(folder.path(), admin, arguments).await;
         assert_eq!(output, (false, format!("chatd: http://{admin}: this server does not store {what}")));
     }
-}
-
-/// script(1) provides a terminal.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
-    let folder = tempfile::tempdir().unwrap();
-    let (running, admin) = start_server(folder.path());
-    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
-    ana.send_message("lobby", "one").await;
-    let user = ana.user().to_owned();
-    let erase = async |answer: &str| {
-        let program = chatd(folder.path()).get_program().to_string_lossy().into_owned();
-        let line = format!("{program} admin erase {user} --url http://{admin} --token-file token");
-        let mut command = process::chatd_at(Path::new("script"), folder.path());
-        command.args(["--quiet", "--return", "--echo", "never", "--command", &line, "/dev/null"]);
-        command.stdin(std::process::Stdio::piped());
-        let mut child = command.spawn().ok()?;
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{answer}\n").as_bytes()).unwrap();
-        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-        Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
-    };
-    let Some((ok, output)) = erase("n").await else {
-        assert!(std::env::var_os("CI").is_none(), "script(1) is not here");
-        return println!("script(1) is not here: skipped");
-    };
-    let question = format!(
-        "This will erase 1 message and 0 reactions of {user:?} in 1 room. It can't be undone. Go on? [y/N] "
-    );
-    assert!(!ok && output.contains(&question) && output.contains("chatd: nothing was done"), "{output}");
-    assert!(run_admin(folder.path(), admin, &["export", &user]).await.1.contains("one"));
-    let (ok, output) = erase("y").await.unwrap();
-    assert!(ok && output.contains(&format!("erased 1 message and 0 reactions of {user:?}")), "{output}");
-    assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
 }
