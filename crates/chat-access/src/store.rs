@@ -296,9 +296,9 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
 
     /// Erases the copies of the text in the open reports about messages of a user, or about those
-    /// that it sent under this name, and records that for each report. The reports stay. What is
-    /// erased, and the text of a report that is closed, is not in the file of a database any more.
-    /// Returns the records.
+    /// that it sent under this name, and records that for each report. The reports stay. In
+    /// the file of a database, what is erased is overwritten, and so is the text of a report that
+    /// is closed. Returns the records.
     ///
     /// # Errors
     /// [`AccessError`] if the store fails; it is safe to retry.

@@ -7,6 +7,10 @@ use diesel::sqlite::SqliteConnection;
 /// (<https://sqlite.org/pragma.html#pragma_secure_delete>). Call it on the connection of the
 /// writer.
 ///
+/// SQLite moves rows to other pages at times and does not clear where they were, whatever this
+/// setting says. Such a fragment is smaller than a page, and stays until its place is used again. A
+/// [backup](crate::backup) has none.
+///
 /// # Errors
 /// Any error of the statements.
 pub fn overwriting<T, E: From<diesel::result::Error>>(

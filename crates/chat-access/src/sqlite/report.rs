@@ -36,7 +36,7 @@ pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> D
         reports::reason.eq(report.reason.as_ref().map(chat_protocol::Reason::as_str)),
     );
     let insert = diesel::insert_into(reports::table).values(row).returning(reports::number);
-    // also what is moved to another page of the file is overwritten where it was
+    // most of what is moved to other pages of the file is overwritten where it was
     let number: i64 = overwriting(connection, |connection| insert.get_result(connection))?;
     Ok(unsigned(number))
 }
