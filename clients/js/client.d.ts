@@ -329,11 +329,11 @@ export interface Report {
   at: string;
   /** Who has reported it. */
   by: string;
-  /** The number of the message, its sender, and its text at that time. */
+  /** The number of the message, its sender, and its text at that time. No text: it was erased. */
   target: number;
   user: string;
   from: string;
-  body: string;
+  body?: string;
   reason?: string;
 }
 

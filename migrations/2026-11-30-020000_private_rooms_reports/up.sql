@@ -48,10 +48,12 @@ CREATE TABLE reports (
     target BIGINT NOT NULL, -- the number of the message
     user TEXT NOT NULL, -- who has written it
     username TEXT NOT NULL,
-    body TEXT NOT NULL, -- a copy of the text
+    body TEXT, -- a copy of the text; NULL: it was erased
     reason TEXT
 );
 CREATE UNIQUE INDEX reports_by_message ON reports (room, by_user, target);
+-- Finds what is erased with the messages of a user.
+CREATE INDEX reports_by_author ON reports (user);
 
 -- Whether the settings say that the room is public, so that the directory is found by an index.
 ALTER TABLE rooms ADD COLUMN is_public BOOLEAN NOT NULL DEFAULT FALSE;

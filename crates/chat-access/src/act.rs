@@ -113,6 +113,21 @@ pub enum ActKind {
     /// The report with this number was closed, in which a message of the target was reported. It is
     /// only [recorded](crate::AccessStore::record).
     CloseReport(u64),
+    /// The messages that the target wrote in the room were erased. It is only
+    /// [recorded](crate::AccessStore::record).
+    EraseMessages,
+    /// The reactions of the target in the room were removed. It is only
+    /// [recorded](crate::AccessStore::record).
+    EraseReactions,
+    /// The text in the report with this number was erased, because what the target wrote is
+    /// erased. It is recorded with the [erasure](crate::AccessStore::erase_reports).
+    EraseReport(u64),
+    /// An announcement to all users was made. It is recorded with the
+    /// [announcement](crate::AccessStore::set_announcement).
+    Announce,
+    /// The announcement to all users was withdrawn. It is recorded with the
+    /// [withdrawal](crate::AccessStore::set_announcement).
+    WithdrawAnnouncement,
 }
 
 /// Something that a moderator, an owner or the operator does to a user, before it is stored.
@@ -307,8 +322,14 @@ pub fn authorize(act: &NewAct, context: ActContext) -> Result<(), Refused> {
             if doer < Action::Invite.needs(settings) { Err(Refused::RankTooLow) } else { Ok(()) }
         }
         // not carried out here
-        ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => {
-            Err(Refused::RankTooLow)
-        }
+        ActKind::Delete(_)
+        | ActKind::Configure
+        | ActKind::Enter
+        | ActKind::CloseReport(_)
+        | ActKind::EraseMessages
+        | ActKind::EraseReactions
+        | ActKind::EraseReport(_)
+        | ActKind::Announce
+        | ActKind::WithdrawAnnouncement => Err(Refused::RankTooLow),
     }
 }

@@ -3,7 +3,7 @@
 use chat_protocol::{Moderation, Reason, RoomName, RoomRole, Timestamp, UserId, Username};
 
 use crate::rules::Until;
-use crate::{ActKind, Scope};
+use crate::{ActKind, Announcement, Scope};
 
 /// A user as an audit record names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct AuditRecord {
     pub by: Option<Named>,
     /// What was done.
     pub kind: ActKind,
-    /// To whom; `None` if it concerns the room.
+    /// To whom; `None` if it concerns the room or the whole server.
     pub target: Option<Named>,
     /// Why.
     pub reason: Option<Reason>,
@@ -59,6 +59,11 @@ impl ActKind {
             Self::Configure => "configure",
             Self::Enter => "enter",
             Self::CloseReport(_) => "close_report",
+            Self::EraseMessages => "erase_messages",
+            Self::EraseReactions => "erase_reactions",
+            Self::EraseReport(_) => "erase_report",
+            Self::Announce => "announce",
+            Self::WithdrawAnnouncement => "withdraw_announcement",
         }
     }
 
@@ -78,6 +83,11 @@ impl ActKind {
             "configure" => Some(Self::Configure),
             "enter" => Some(Self::Enter),
             "close_report" => number.map(Self::CloseReport),
+            "erase_messages" => Some(Self::EraseMessages),
+            "erase_reactions" => Some(Self::EraseReactions),
+            "erase_report" => number.map(Self::EraseReport),
+            "announce" => Some(Self::Announce),
+            "withdraw_announcement" => Some(Self::WithdrawAnnouncement),
             _ => {
                 let action = Moderation::ALL.into_iter().find(|action| action.as_str() == name)?;
                 Some(Self::Moderate(action, until))
@@ -94,8 +104,17 @@ impl ActKind {
             Self::Accept | Self::UseLink => ActParts { role: Some(RoomRole::Member), ..none },
             Self::Moderate(_, until) => ActParts { until, ..none },
             Self::Invite(until) | Self::InviteLink(until) => ActParts { until: Some(until), ..none },
-            Self::Delete(number) | Self::CloseReport(number) => ActParts { number: Some(number), ..none },
-            Self::EndInvitation | Self::EndLinks | Self::Configure | Self::Enter => none,
+            Self::Delete(number) | Self::CloseReport(number) | Self::EraseReport(number) => {
+                ActParts { number: Some(number), ..none }
+            }
+            Self::EndInvitation
+            | Self::EndLinks
+            | Self::Configure
+            | Self::Enter
+            | Self::EraseMessages
+            | Self::EraseReactions
+            | Self::Announce
+            | Self::WithdrawAnnouncement => none,
         }
     }
 }
@@ -121,7 +140,7 @@ pub struct NewRecord {
     pub by: Option<Named>,
     /// What was done.
     pub kind: ActKind,
-    /// To whom; `None` if it concerns the room.
+    /// To whom; `None` if it concerns the room or the whole server.
     pub target: Option<Named>,
     /// When.
     pub at: Timestamp,
@@ -131,6 +150,21 @@ impl NewRecord {
     /// The record of what was done in a room, now.
     pub fn new(room: RoomName, by: Option<Named>, kind: ActKind, target: Option<Named>) -> Self {
         Self { scope: Scope::Room(room), by, kind, target, at: Timestamp::now() }
+    }
+
+    /// The record of what concerns the whole server, at this time.
+    pub fn on_server(by: Option<Named>, kind: ActKind, at: Timestamp) -> Self {
+        Self { scope: Scope::Server, by, kind, target: None, at }
+    }
+
+    /// The record of the change of the announcement that
+    /// [`set_announcement`](crate::AccessStore::set_announcement) makes. For implementations of a
+    /// store.
+    pub fn of_announcement(new: Option<&Announcement>, by: Option<Named>) -> Self {
+        match new {
+            Some(made) => Self::on_server(by, ActKind::Announce, made.made_at),
+            None => Self::on_server(by, ActKind::WithdrawAnnouncement, Timestamp::now()),
+        }
     }
 
     /// The record with this number. For implementations of a store.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId};
+use chat_protocol::{Moderation, RoomName, RoomRole, Timestamp, UserId, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -191,7 +191,15 @@ impl Table {
                 self.links.clear();
                 Ok(any)
             }
-            ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => Ok(false),
+            ActKind::Delete(_)
+            | ActKind::Configure
+            | ActKind::Enter
+            | ActKind::CloseReport(_)
+            | ActKind::EraseMessages
+            | ActKind::EraseReactions
+            | ActKind::EraseReport(_)
+            | ActKind::Announce
+            | ActKind::WithdrawAnnouncement => Ok(false),
         }
     }
 
@@ -411,6 +419,27 @@ impl AccessStore for MemoryAccess {
         ready(Ok(Some(state.record(record)))).boxed()
     }
 
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
+        let mut state = self.state.lock();
+        let mut erased = Vec::new();
+        for Report { number, report } in &mut state.reports {
+            let is_meant = report.author.id == author
+                && username.as_ref().is_none_or(|username| report.author.username == *username);
+            if is_meant && report.body.take().is_some() {
+                erased.push((report.room.clone(), *number, report.author.clone()));
+            }
+        }
+        let records = erased.into_iter().map(|(room, number, author)| {
+            state.record(NewRecord::new(room, by.clone(), ActKind::EraseReport(number), Some(author)))
+        });
+        ready(Ok(records.collect())).boxed()
+    }
+
     fn record(&self, record: NewRecord) -> BoxFuture<'_, Result<AuditRecord, AccessError>> {
         ready(Ok(self.state.lock().record(record))).boxed()
     }
@@ -504,9 +533,16 @@ impl AccessStore for MemoryAccess {
         ready(Ok(self.state.lock().announcement.clone())).boxed()
     }
 
-    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
-        self.state.lock().announcement = announcement;
-        ready(Ok(())).boxed()
+    fn set_announcement(
+        &self,
+        announcement: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
+        let mut state = self.state.lock();
+        let record = NewRecord::of_announcement(announcement.as_ref(), by);
+        let changes = announcement.is_some() || state.announcement.is_some();
+        state.announcement = announcement;
+        ready(Ok(changes.then(|| state.record(record)))).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), AccessError>> {

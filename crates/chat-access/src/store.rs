@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId, UserKind};
+use chat_protocol::{Reason, RoomName, RoomRole, Timestamp, UserId, UserKind, Username};
 use futures::future::BoxFuture;
 
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
@@ -68,8 +68,8 @@ pub struct NewReport {
     pub target: u64,
     /// Who has written the message.
     pub author: Named,
-    /// A copy of the text.
-    pub body: Arc<str>,
+    /// A copy of the text; `None` if it was [erased](AccessStore::erase_reports).
+    pub body: Option<Arc<str>>,
     /// Why it is reported.
     pub reason: Option<Reason>,
     /// When.
@@ -295,6 +295,20 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
 
+    /// Erases the copies of the text in the open reports about messages of a user, or about those
+    /// that it sent under this name, and records that for each report. The reports stay. In
+    /// the file of a database, what is erased is overwritten, and so is the text of a report that
+    /// is closed. Returns the records.
+    ///
+    /// # Errors
+    /// [`AccessError`] if the store fails; it is safe to retry.
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>>;
+
     /// Writes a record of something that is done elsewhere.
     ///
     /// # Errors
@@ -362,12 +376,18 @@ pub trait AccessStore: fmt::Debug + Send + Sync + 'static {
     /// [`AccessError`] if the store fails.
     fn announcement(&self) -> BoxFuture<'_, Result<Option<Announcement>, AccessError>>;
 
-    /// Stores the announcement of the operator in place of the one before; `None` withdraws it.
+    /// Stores the announcement of the operator in place of the one before, or withdraws it if
+    /// `announcement` is `None`, and records that. Returns the record; `None` if there is nothing
+    /// to withdraw.
     ///
     /// # Errors
     /// [`AccessError`] if the store fails. It is not known then which one is stored; it is safe to
-    /// retry.
-    fn set_announcement(&self, announcement: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>>;
+    /// retry, and an announcement that was stored has a second record then.
+    fn set_announcement(
+        &self,
+        announcement: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>>;
 
     /// Checks whether the store works.
     ///

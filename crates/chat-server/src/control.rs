@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chat_access::{ActError, Announcement, AuditRecord, NewAct, Person};
 use chat_accounts::{Account, CreateError, NewAccount, StoreError};
+use chat_history::{Cursor, UserMessages, UserQuery};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{CloseCode, DeletedBy, UserId};
 use chat_rooms::Engine;
@@ -16,6 +17,7 @@ use crate::context::Context;
 use crate::context::announcements::AnnounceError;
 use crate::context::classic_clients::ClassicInfo;
 use crate::context::deletion::DeleteError;
+use crate::context::erasure::{EraseError, Erased, Erasure};
 use crate::context::sessions::SessionInfo;
 use crate::metrics;
 
@@ -95,8 +97,42 @@ impl Control {
         Ok(account)
     }
 
-    /// Deletes an account. Its sessions end, and its name is kept for 90 days. With `erases`, its
-    /// messages are deleted in the name of the operator.
+    /// Erases the messages of a user in the name of the operator, from this cursor on and for about
+    /// this time, and after the last one their copies in open reports. It is recorded in the audit
+    /// log of each room before.
+    ///
+    /// Not cancel-safe: if the future is dropped, some of it may be done. It is safe to call it
+    /// again.
+    ///
+    /// # Errors
+    /// [`EraseError`] if a store fails.
+    pub async fn erase_messages(
+        &self,
+        messages: &dyn UserMessages,
+        query: UserQuery,
+        after: Option<Cursor>,
+        max_time: Duration,
+    ) -> Result<Erased, EraseError> {
+        self.context.erase_messages(messages, &Erasure::by_operator(query), after, max_time).await
+    }
+
+    /// Removes the reactions of a user. As for [`erase_messages`](Self::erase_messages).
+    ///
+    /// # Errors
+    /// [`EraseError`] if a store fails.
+    pub async fn erase_reactions(
+        &self,
+        messages: &dyn UserMessages,
+        query: UserQuery,
+        after: Option<Cursor>,
+        max_time: Duration,
+    ) -> Result<Erased, EraseError> {
+        self.context.erase_reactions(messages, &Erasure::by_operator(query), after, max_time).await
+    }
+
+    /// Deletes an account. Its sessions end, and its name is kept for 90 days. With `erases`, what
+    /// the user wrote is erased in the name of the operator, as
+    /// [`erase_messages`](Self::erase_messages) and [`erase_reactions`](Self::erase_reactions) do.
     ///
     /// Not cancel-safe: if the future is dropped, some of it may be done. It is safe to call it
     /// again.

@@ -29,6 +29,7 @@ pub use config::{Config, Logo, LogoError, Page, RoomCreation, Site, Timings};
 pub use context::announcements::AnnounceError;
 pub use context::classic_clients::ClassicInfo;
 pub use context::deletion::DeleteError;
+pub use context::erasure::{EraseError, Erased};
 pub use context::sessions::SessionInfo;
 pub use control::{Control, NotReady};
 pub use search::Search;

@@ -14,7 +14,7 @@ use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError, StoreErrorKind};
 use chat_rooms::{BacklogBudget, Engine, EngineLimits};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -112,6 +112,7 @@ impl Server {
             abuse: Abuse::default(),
             directory: Directory::default(),
             warnings,
+            reporting: RwLock::default(),
             announcements,
             encodings,
             sessions: Sessions::default(),

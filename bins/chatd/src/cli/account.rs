@@ -80,15 +80,18 @@ pub(crate) enum AccountCommand {
     Tokens {
         /// Name of the user
         username: String,
-        /// Remove all of them: the user has to sign in again on every device
+        /// Remove all of them: the user has to sign in again on every device, and programs need
+        /// new tokens
         #[arg(long)]
         remove: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Delete an account; its name is kept for 90 days
     Delete {
         /// Name of the user
         username: String,
-        /// Erase the messages of the user, too
+        /// Erase what the user wrote, too: messages, their copies in open reports, and reactions
         #[arg(long)]
         erase_messages: bool,
         #[command(flatten)]
@@ -108,6 +111,8 @@ pub(crate) enum AccountCommand {
         /// Remove the invite with this id
         #[arg(long, value_name = "ID", conflicts_with_all = ["uses", "valid_for", "list"])]
         remove: Option<String>,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 

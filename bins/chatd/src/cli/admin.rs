@@ -54,8 +54,9 @@ pub(crate) enum AdminCommand {
     },
     /// Show the settings of a room, or change them
     ///
-    /// Changes hold at once: users whom the settings do not admit leave the room. Moderators and
-    /// admins of the server may join and post everywhere.
+    /// Changes hold at once: users whom the settings do not admit leave the room. Asks first if
+    /// users are in the room and fewer may join. Moderators and admins of the server may join and
+    /// post everywhere.
     Settings {
         /// Name of the room
         room: String,
@@ -80,6 +81,8 @@ pub(crate) enum AdminCommand {
         /// Who may address everyone with @room: moderators or everyone
         #[arg(long, value_parser = mention_room)]
         mention_room: Option<MentionRoom>,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Show who has a role in a room, and who is banned or muted there or on the whole server
     Rules {
@@ -97,6 +100,9 @@ pub(crate) enum AdminCommand {
         role: RoleOrNone,
     },
     /// Kick, ban, unban, mute, unmute or warn a user in a room
+    ///
+    /// A ban or a mute of a guest also concerns other guests from the same address, for at most 30
+    /// days. Asks before it bans.
     Moderate {
         /// Name of the room
         room: String,
@@ -105,8 +111,8 @@ pub(crate) enum AdminCommand {
     },
     /// Kick, ban, unban, mute, unmute or warn a user on the whole server
     ///
-    /// A banned user cannot connect any more. A ban of a guest also keeps out other guests from the
-    /// same address, for at most 30 days.
+    /// A banned user cannot connect any more. A ban or a mute of a guest also concerns other guests
+    /// from the same address, for at most 30 days. Asks before it bans.
     ModerateServer {
         #[command(flatten)]
         act: ModerationArgs,
@@ -120,12 +126,14 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "NUMBER", default_value_t = 100)]
         limit: usize,
     },
-    /// Close a report
+    /// Close a report: it is removed, with its copy of the message
     CloseReport {
         /// Name of the room
         room: String,
         /// Number of the report, as reports lists it
         number: u64,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Show what moderators, owners and the operator have done, newest first
     Audit {
@@ -160,6 +168,9 @@ pub(crate) enum AdminCommand {
     },
     /// Erase all messages of a user: text, user, name and id of each message; its number and time
     /// stay
+    ///
+    /// Also removes the reactions of the user, and erases the copies of the messages in open
+    /// reports. The audit log of each room says so.
     Erase {
         #[command(flatten)]
         author: Author,
@@ -193,16 +204,21 @@ pub(crate) enum AdminCommand {
 /// The commands under `chatd admin announcement`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AnnouncementCommand {
-    /// Make an announcement, in place of the one before
+    /// Make an announcement; asks before it replaces another one
     Set {
         /// Importance: info or warning
         #[arg(long, value_parser = level, default_value = "info")]
         level: Level,
         /// Text of the announcement, in Markdown: at most 4,096 bytes
         body: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Withdraw the announcement
-    Withdraw,
+    Withdraw {
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 /// The user whose messages a command is about.
@@ -223,7 +239,7 @@ impl fmt::Display for Author {
     }
 }
 
-/// How a command that can't be undone is confirmed.
+/// How a command that removes something is confirmed.
 #[derive(Debug, Args)]
 pub(crate) struct Confirmation {
     /// Do it without asking
@@ -331,6 +347,8 @@ pub(crate) struct ModerationArgs {
     /// For how many seconds a ban or a mute holds [default: until it is ended]
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) for_s: Option<u64>,
+    #[command(flatten)]
+    pub(crate) confirmation: Confirmation,
 }
 
 /// A role, or none. (clap takes an `Option` for an argument that may be absent.)

@@ -61,8 +61,15 @@ pub(crate) enum Command {
     /// Run the server (the same as chatd without a command)
     Serve(Box<Options>),
     /// Administer a running server: list rooms and sessions, kick users, send notices
+    ///
+    /// Commands that remove what no other command brings back, ban a user, or remove several users
+    /// from a room ask before they do it. Without a terminal they need --yes; --dry-run prints what
+    /// would be done.
     Admin(Admin),
     /// Manage the accounts of a running server: add, list, disable, invite
+    ///
+    /// Commands that remove what no other command brings back ask before they do it. Without a
+    /// terminal they need --yes; --dry-run prints what would be done.
     Account(AccountArguments),
     /// Back up the database while the server runs, and check the backup
     Backup(Backup),

@@ -86,9 +86,11 @@ macro_rules! __with_access_tests {
             rooms_are_listed_by_their_users
             a_message_is_reported_once_by_each_user
             a_report_is_closed_once
+            the_texts_of_reports_are_erased
             reports_have_a_limit
             the_audit_log_has_every_act
             the_announcement_stays_until_it_is_withdrawn
+            announcements_are_recorded
             a_working_store_passes_its_check
         }
     };

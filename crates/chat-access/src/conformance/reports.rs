@@ -3,9 +3,10 @@
 use chat_protocol::{Reason, Timestamp};
 
 use super::Access;
-use super::helpers::account;
+use super::helpers::{account, room};
 use crate::{
     AccessStore, ActError, ActKind, AuditQuery, MAX_REPORTS_OF_USER, Named, NewRecord, NewReport, Refused,
+    Scope,
 };
 
 fn named(name: &str) -> Named {
@@ -19,7 +20,7 @@ fn report(room: &str, by: &str, target: u64) -> NewReport {
         by: named(by),
         target,
         author: named("author"),
-        body: "buy\nthis".into(),
+        body: Some("buy\nthis".into()),
         reason: Some("spam".parse::<Reason>().unwrap()),
         at: Timestamp::from_millis(5),
     }
@@ -76,6 +77,53 @@ pub async fn a_report_is_closed_once(access: Access) {
             (ActKind::CloseReport(number), author)
         ]
     );
+}
+
+/// The text of a report goes with what its author wrote, and the report stays.
+pub async fn the_texts_of_reports_are_erased(access: Access) {
+    let store = &*access.store;
+    let of = |room, by, target, author: Named| NewReport { author, ..report(room, by, target) };
+    let renamed = Named::new(account("author").id, account("other").username);
+    for new in [
+        of("a", "ana", 7, named("author")),
+        of("a", "bob", 7, named("author")),
+        of("a", "ana", 8, renamed.clone()),
+        of("a", "ana", 9, named("cid")),
+        of("b", "ana", 7, named("author")),
+    ] {
+        store.report(new).await.unwrap();
+    }
+    store.close_report("a".parse().unwrap(), 2, None).await.unwrap().unwrap();
+    let erase = async |user: &str, username: Option<&str>, by| {
+        let username = username.map(|name| account(name).username);
+        let records = store.erase_reports(account(user).id, username, by).await.unwrap();
+        records.into_iter().map(|record| (record.kind, record.scope, record.by, record.target)).collect()
+    };
+    let with_text = async || {
+        let open = store.reports(None, None, 10).await.unwrap();
+        open.iter().map(|open| (open.number, open.report.body.is_some())).collect::<Vec<_>>()
+    };
+    let record =
+        |number, in_room, by, author| (ActKind::EraseReport(number), room(in_room), by, Some(author));
+    let nothing: Vec<(ActKind, Scope, Option<Named>, Option<Named>)> = erase("nobody", None, None).await;
+    assert_eq!(nothing, []);
+    let under_name = erase("author", Some("other"), None).await;
+    assert_eq!(under_name, [record(3, "a", None, renamed)]);
+    assert_eq!(with_text().await, [(5, true), (4, true), (3, false), (1, true)]);
+    let all = erase("author", None, Some(named("author"))).await;
+    let by = Some(named("author"));
+    let expected = [record(1, "a", by.clone(), named("author")), record(5, "b", by, named("author"))];
+    assert_eq!(all, expected);
+    assert_eq!(with_text().await, [(5, false), (4, true), (3, false), (1, false)]);
+    assert_eq!(erase("author", None, None).await, nothing, "they are erased already");
+    // the rest of a report is as it was
+    let erased = NewReport { body: None, ..report("a", "ana", 7) };
+    let open = store.reports(Some("a".parse().unwrap()), Some(2), 10).await.unwrap();
+    assert_eq!((open[0].number, &open[0].report), (1, &erased));
+    let log = store.audit(AuditQuery::newest(3)).await.unwrap();
+    let kinds: Vec<_> = log.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [5, 1, 3].map(ActKind::EraseReport));
+    assert!(store.close_report("a".parse().unwrap(), 1, None).await.unwrap().is_some());
 }
 
 /// One user cannot fill the list.

@@ -124,7 +124,15 @@ fn apply(connection: &mut SqliteConnection, act: &NewAct, number: i64) -> Done<b
             Ok(joins)
         }
         ActKind::EndLinks => Ok(invite::end_links(connection, act)?),
-        ActKind::Delete(_) | ActKind::Configure | ActKind::Enter | ActKind::CloseReport(_) => Ok(false),
+        ActKind::Delete(_)
+        | ActKind::Configure
+        | ActKind::Enter
+        | ActKind::CloseReport(_)
+        | ActKind::EraseMessages
+        | ActKind::EraseReactions
+        | ActKind::EraseReport(_)
+        | ActKind::Announce
+        | ActKind::WithdrawAnnouncement => Ok(false),
     }
 }
 

@@ -3,8 +3,9 @@
 use chat_protocol::{NoticeLevel, Timestamp};
 use diesel::prelude::*;
 
-use super::Done;
 use super::schema::{announcement, damaged, parsed};
+use super::{Done, act};
+use crate::audit::{AuditRecord, Named, NewRecord};
 use crate::{AccessError, Announcement};
 
 /// The key of the only row.
@@ -39,9 +40,17 @@ pub(super) fn read(connection: &mut SqliteConnection) -> Done<Option<Announcemen
     Ok(row.map(Row::announcement).transpose()?)
 }
 
-pub(super) fn set(connection: &mut SqliteConnection, new: Option<&Announcement>) -> Done<()> {
-    diesel::delete(announcement::table).execute(connection)?;
-    let Some(Announcement { id, level, body, made_at }) = new else { return Ok(()) };
+pub(super) fn set(
+    connection: &mut SqliteConnection,
+    new: Option<&Announcement>,
+    by: Option<Named>,
+) -> Done<Option<AuditRecord>> {
+    let removed = diesel::delete(announcement::table).execute(connection)?;
+    if removed == 0 && new.is_none() {
+        return Ok(None);
+    }
+    let record = act::record(connection, NewRecord::of_announcement(new, by))?;
+    let Some(Announcement { id, level, body, made_at }) = new else { return Ok(Some(record)) };
     let level = LEVELS.into_iter().find(|(known, _)| known == level).map_or("info", |(_, name)| name);
     diesel::insert_into(announcement::table)
         .values((
@@ -52,5 +61,5 @@ pub(super) fn set(connection: &mut SqliteConnection, new: Option<&Announcement>)
             announcement::made_at.eq(made_at.as_millis()),
         ))
         .execute(connection)?;
-    Ok(())
+    Ok(Some(record))
 }

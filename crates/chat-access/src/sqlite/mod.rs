@@ -11,7 +11,7 @@ mod report;
 mod schema;
 
 use chat_db::{Database, SyncMode};
-use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
+use chat_protocol::{RoomName, RoomRole, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
@@ -177,6 +177,19 @@ impl AccessStore for SqliteAccess {
         async move { written.await.map_err(store_error) }.boxed()
     }
 
+    fn erase_reports(
+        &self,
+        author: UserId,
+        username: Option<Username>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| {
+            report::erase(connection, &author, username.as_ref(), by.as_ref())
+        };
+        let written = self.write(SyncMode::Full, work);
+        async move { written.await.map_err(store_error) }.boxed()
+    }
+
     fn record(&self, record: NewRecord) -> BoxFuture<'_, Result<AuditRecord, AccessError>> {
         let written = self.write(SyncMode::Full, move |connection| act::record(connection, record));
         async move { written.await.map_err(store_error) }.boxed()
@@ -225,9 +238,13 @@ impl AccessStore for SqliteAccess {
         self.read(announcement::read)
     }
 
-    fn set_announcement(&self, new: Option<Announcement>) -> BoxFuture<'_, Result<(), AccessError>> {
-        let written =
-            self.write(SyncMode::Full, move |connection| announcement::set(connection, new.as_ref()));
+    fn set_announcement(
+        &self,
+        new: Option<Announcement>,
+        by: Option<Named>,
+    ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
+        let work = move |connection: &mut SqliteConnection| announcement::set(connection, new.as_ref(), by);
+        let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }
 

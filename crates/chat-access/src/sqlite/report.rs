@@ -1,6 +1,7 @@
 //! Reports.
 
-use chat_protocol::RoomName;
+use chat_db::overwriting;
+use chat_protocol::{RoomName, UserId, Username};
 use diesel::prelude::*;
 
 use super::schema::{ReportRow, reports, signed, unsigned};
@@ -31,11 +32,12 @@ pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> D
         reports::target.eq(target),
         reports::user.eq(report.author.id.as_str()),
         reports::username.eq(report.author.username.as_str()),
-        reports::body.eq(&*report.body),
+        reports::body.eq(report.body.as_deref()),
         reports::reason.eq(report.reason.as_ref().map(chat_protocol::Reason::as_str)),
     );
-    let number: i64 =
-        diesel::insert_into(reports::table).values(row).returning(reports::number).get_result(connection)?;
+    let insert = diesel::insert_into(reports::table).values(row).returning(reports::number);
+    // most of what is moved to other pages of the file is overwritten where it was
+    let number: i64 = overwriting(connection, |connection| insert.get_result(connection))?;
     Ok(unsigned(number))
 }
 
@@ -68,7 +70,37 @@ pub(super) fn close(
     let row: Option<ReportRow> = open.select(ReportRow::as_select()).first(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
     let author = row.report()?.report.author;
-    diesel::delete(open).execute(connection)?;
+    // an erasure later does not find it any more
+    overwriting(connection, |connection| diesel::delete(open).execute(connection))?;
     let record = NewRecord::new(room, by, ActKind::CloseReport(number), Some(author));
     act::record(connection, record).map(Some)
+}
+
+pub(super) fn erase(
+    connection: &mut SqliteConnection,
+    author: &UserId,
+    username: Option<&Username>,
+    by: Option<&Named>,
+) -> Done<Vec<AuditRecord>> {
+    let mut with_text = reports::table
+        .filter(reports::user.eq(author.as_str()))
+        .filter(reports::body.is_not_null())
+        .order(reports::number)
+        .select(ReportRow::as_select())
+        .into_boxed();
+    if let Some(username) = username {
+        with_text = with_text.filter(reports::username.eq(username.as_str()));
+    }
+    let rows: Vec<ReportRow> = with_text.load(connection)?;
+    let mut records = Vec::new();
+    for row in rows {
+        let Report { number, report } = row.report()?;
+        let kind = ActKind::EraseReport(number);
+        let record = NewRecord::new(report.room, by.cloned(), kind, Some(report.author));
+        records.push(act::record(connection, record)?);
+        let erased =
+            diesel::update(reports::table.find(signed(number))).set(reports::body.eq(None::<String>));
+        overwriting(connection, |connection| erased.execute(connection))?;
+    }
+    Ok(records)
 }

@@ -87,7 +87,7 @@ diesel::table! {
         target -> BigInt,
         user -> Text,
         username -> Text,
-        body -> Text,
+        body -> Nullable<Text>,
         reason -> Nullable<Text>,
     }
 }
@@ -294,7 +294,7 @@ pub(super) struct ReportRow {
     target: i64,
     user: String,
     username: String,
-    body: String,
+    body: Option<String>,
     reason: Option<String>,
 }
 
@@ -305,7 +305,7 @@ impl ReportRow {
             by: named(&self.by_user, &self.by_username)?,
             target: unsigned(self.target),
             author: named(&self.user, &self.username)?,
-            body: self.body.into(),
+            body: self.body.map(Into::into),
             reason: self.reason.as_deref().map(|reason| parsed("reason", reason)).transpose()?,
             at: Timestamp::from_millis(self.at),
         };

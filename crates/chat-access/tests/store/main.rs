@@ -3,11 +3,11 @@
 
 use chat_access::conformance::Access;
 use chat_access::{
-    AccessErrorKind, AccessStore, ActKind, Announcement, AuditQuery, Doer, MemoryAccess, NewAct, Person,
-    Scope, SqliteAccess,
+    AccessErrorKind, AccessStore, ActKind, Announcement, AuditQuery, Doer, MemoryAccess, Named, NewAct,
+    NewReport, Person, Scope, SqliteAccess,
 };
 use chat_db::Database;
-use chat_protocol::{AnnouncementId, Identity, Moderation, NoticeLevel};
+use chat_protocol::{AnnouncementId, Identity, Moderation, NoticeLevel, Timestamp};
 use diesel::prelude::*;
 
 async fn memory() -> Access {
@@ -65,7 +65,7 @@ async fn the_announcement_survives_a_restart() {
     let path = folder.path().join("chat.db");
     let database = Database::open(&path).unwrap();
     let made = Announcement::new(AnnouncementId::from_random(7), NoticeLevel::Warning, "we move");
-    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone())).await.unwrap();
+    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone()), None).await.unwrap();
     database.close().await;
     drop(database);
 
@@ -81,8 +81,37 @@ async fn the_announcement_survives_a_restart() {
     assert_eq!(error.kind(), AccessErrorKind::Damaged);
     assert!(error.to_string().contains("loud"), "{error}");
     // an admin repairs it by setting or withdrawing it
-    store.set_announcement(None).await.unwrap();
+    store.set_announcement(None, None).await.unwrap();
     assert_eq!(store.announcement().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_text_is_not_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    let database = Database::open(&path).unwrap();
+    let store = SqliteAccess::new(database.clone());
+    let named = |name: &str| Named::new(format!("u_{name}").parse().unwrap(), name.parse().unwrap());
+    let room = || "lobby".parse().unwrap();
+    // texts of many sizes, up to some pages of the file
+    for target in 1..=300_u64 {
+        let word = ["erased", "kept", "closed"][target as usize % 3];
+        let text = format!("the {word} secret ").repeat(target as usize * 7 % 600 + 1);
+        let author = named(if word == "kept" { "bob" } else { "eve" });
+        let (room, by, body) = (room(), named(&format!("ana{}", target / 20)), Some(text.into()));
+        let (reason, at) = (None, Timestamp::now());
+        let report = NewReport { room, by, target, author, body, reason, at };
+        let number = store.report(report).await.unwrap();
+        if word == "closed" {
+            store.close_report("lobby".parse().unwrap(), number, None).await.unwrap().unwrap();
+        }
+    }
+    assert_eq!(store.erase_reports(named("eve").id, None, None).await.unwrap().len(), 100);
+    drop(store);
+    database.close().await;
+    let bytes = std::fs::read(&path).unwrap();
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("the kept secret") && !holds("the erased secret") && !holds("the closed secret"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

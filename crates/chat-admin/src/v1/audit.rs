@@ -37,7 +37,8 @@ pub struct AuditRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Named>,
     /// What was done: register, set_role, configure, kick, ban, unban, mute, unmute, warn, delete,
-    /// invite, accept, end_invitation, invite_link, use_link, end_links, enter or close_report.
+    /// invite, accept, end_invitation, invite_link, use_link, end_links, enter, close_report,
+    /// erase_messages, erase_reactions, erase_report, announce or withdraw_announcement.
     pub act: String,
     /// The role that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,10 +46,11 @@ pub struct AuditRecord {
     /// Until when a ban, a mute, an invitation or a link holds. Absent: until it is ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// To whom. Absent: it concerns the room.
+    /// To whom. Absent: it concerns the room, or the whole server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Named>,
-    /// The number of the message that was deleted, or of the report that was closed.
+    /// The number of the message that was deleted, or of the report that was closed or whose text
+    /// was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<u64>,
     /// Why.

@@ -39,8 +39,9 @@ pub struct Report {
     pub target: u64,
     /// Who has written the message.
     pub author: Named,
-    /// The text of the message when it was reported, in Markdown.
-    pub body: String,
+    /// The text of the message when it was reported, in Markdown. Absent: it was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
     /// Why it was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -55,7 +56,7 @@ impl From<&chat_access::Report> for Report {
             by: Named::from(&report.by),
             target: report.target,
             author: Named::from(&report.author),
-            body: report.body.to_string(),
+            body: report.body.as_deref().map(str::to_owned),
             reason: report.reason.as_ref().map(ToString::to_string),
         }
     }

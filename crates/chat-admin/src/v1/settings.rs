@@ -76,8 +76,9 @@ pub enum Visibility {
     Direct,
 }
 
-/// Who may join a room. Moderators and admins of the server always may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Who may join a room, from the most users to the fewest. Moderators and admins of the server
+/// always may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Join {

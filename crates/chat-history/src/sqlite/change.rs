@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use chat_db::overwriting;
 use chat_protocol::{Content, DeletedBy, Deletion, Edit, Message, Timestamp};
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::ids::First;
@@ -15,18 +15,6 @@ use super::schema::{
 };
 use super::unwritten::address;
 use crate::{AppendError, Appended, NewDeletion, NewEdit, Permission, StoredEvent};
-
-/// Runs statements that overwrite the removed text with zeros in the file
-/// (<https://sqlite.org/pragma.html#pragma_secure_delete>).
-fn overwriting<T>(
-    connection: &mut SqliteConnection,
-    change: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
-) -> QueryResult<T> {
-    connection.batch_execute("PRAGMA secure_delete = ON")?;
-    let changed = change(connection);
-    connection.batch_execute("PRAGMA secure_delete = OFF")?;
-    changed
-}
 
 /// Replaces the text of a message. The target has to be in the table if it exists.
 pub(super) fn edit(

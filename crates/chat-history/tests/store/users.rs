@@ -56,6 +56,30 @@ async fn erased_text_is_overwritten_in_the_file() {
     assert!(!file.sibling("-wal").exists());
 }
 
+/// SQLite moves rows between pages, and does not clear where they were. A backup has the rows only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_has_no_fragment_of_an_erased_text() {
+    let file = File::new();
+    let (database, store) = file.open().await;
+    let users = SqliteUserMessages::new(database.clone());
+    for round in 0..300_usize {
+        let (from, word) = if round % 2 == 0 { ("ana", "erased") } else { ("bob", "kept") };
+        // texts of many sizes, up to some pages of the file
+        let text = format!("the {word} secret ").repeat(round * 7 % 600 + 1);
+        let room = ["r", "s", "t"][round % 3];
+        append(&store, idempotent_message(room, from, &text, &format!("id{round}"))).await.unwrap();
+    }
+    assert_eq!(delete_all(&store, &users, user("ana")).await.len(), 150);
+    drop(store);
+    database.close().await;
+    let copy = file.sibling(".copy");
+    chat_db::backup::back_up(file.path(), &copy).unwrap();
+    let bytes = std::fs::read(&copy).unwrap();
+    let count = |text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    assert!(count("the kept secret") > 1_000);
+    assert_eq!(count("the erased secret"), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_history_is_scanned_in_steps() {
     const COUNT: u64 = 45_000;

@@ -1,7 +1,7 @@
 // Reporting messages, and what moderators read.
 
 import assert from 'node:assert/strict';
-import { accountUser } from './support/accounts.js';
+import { accountUser, deleteAccount, register } from './support/accounts.js';
 import { violations } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
@@ -56,6 +56,28 @@ browserTest('a message is reported, and a moderator looks at it and closes the r
   await reports(mia).waitFor({ state: 'detached' });
   await untilEqual(() => log(mia), ['mia closed a report about a message of bob.', 'mia registered this room.']);
   assert.equal(await mia.isVisible('text=There are no open reports.'), true);
+});
+
+browserTest('a report stays when its text is erased with the account of the author', async (fixture) => {
+  const server = await fixture.server();
+  const mia = await accountUser(fixture, server, 'mia');
+  await mia.page.locator('#open-room-settings').click();
+  await mia.page.locator('#room-settings-submit').click();
+  await mia.page.locator('#open-moderation-log').waitFor();
+  const token = await register(server, 'eve');
+  const eve = await fixture.bot(server, 'eve', 'lobby', { token });
+  const { seq } = await eve.send('buy *this*');
+  const gus = await fixture.bot(server, 'gus');
+  await gus.room.report(seq, 'spam');
+  await deleteAccount(server, token);
+  await mia.page.locator('#open-moderation-log').click();
+  await reports(mia).first().waitFor();
+  const text = await reports(mia).innerText();
+  assert.match(text, /^gus reported a message of eve, /);
+  assert.match(text, /The text was erased\.\s+Reason: spam/);
+  assert.doesNotMatch(text, /buy/);
+  assert.equal((await log(mia))[0], 'eve erased the text of a report about a message of their own.');
+  assert.deepEqual(await violations(mia, 'an erased text'), []);
 });
 
 browserTest('the log says what was done, in pages', async (fixture) => {

@@ -30,6 +30,9 @@ const ACTS = {
   end_links: () => 'ended all invite links',
   enter: () => 'entered the room as a moderator of this server',
   close_report: (whom, { username }) => (username ? `closed a report about a message of ${whom}` : 'closed a report'),
+  erase_messages: (whom) => `erased the messages of ${whom}`,
+  erase_reactions: (whom) => `removed the reactions of ${whom}`,
+  erase_report: (whom, { by, username }) => `erased the text of a report about a message of ${by === username ? 'their own' : whom}`,
 };
 /** These end at a time, if they have one. */
 const HAVE_END = new Set(['ban', 'mute', 'invite', 'invite_link']);
@@ -73,7 +76,9 @@ export class ModerationLog {
     };
     const item = h('li', { class: 'entry', 'data-report': number },
       h('p', {}, h('strong', { dir: 'auto' }, by), ' reported a message of ', h('strong', { dir: 'auto' }, from), ', ', time(at)),
-      h('blockquote', { class: 'reported', dir: 'auto' }, body),
+      body === undefined
+        ? h('p', { class: 'quiet' }, 'The text was erased.')
+        : h('blockquote', { class: 'reported', dir: 'auto' }, body),
       reason && h('p', { class: 'entry-text', dir: 'auto' }, `Reason: ${reason}`),
       h('div', { class: 'entry-buttons' },
         h('button', { type: 'button', onclick: go }, 'Go to message'),

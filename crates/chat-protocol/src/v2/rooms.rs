@@ -124,8 +124,9 @@ pub struct ReportInfo {
     pub user: UserId,
     /// The name of the sender.
     pub from: Username,
-    /// The text of the message when it was reported, in Markdown.
-    pub body: Arc<str>,
+    /// The text of the message when it was reported, in Markdown. Absent: it was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Arc<str>>,
     /// Why it was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -165,7 +166,8 @@ pub struct AuditInfo {
     /// To whom: the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// The number of the message that was deleted.
+    /// The number of the message that was deleted, or of the report that was closed or whose text
+    /// was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<u64>,
     /// The role that was given.

@@ -10,7 +10,8 @@ impl Engine {
     /// Deletes messages of a room: their text, author and id are removed from the store, and
     /// everyone in the room receives [`Deleted`](chat_protocol::Event::Deleted), except sessions
     /// that joined [with lists](crate::Subscribe::with_lists). The numbers of the messages remain
-    /// in use.
+    /// in use. Copies of the messages in reports stay until
+    /// [`AccessStore::erase_reports`](chat_access::AccessStore::erase_reports) removes them.
     ///
     /// Returns how many messages were deleted. Messages that do not exist, or are deleted already,
     /// do not count.

@@ -1,8 +1,8 @@
 //! The announcement of the operator.
 //!
 //! All changes go through one task, so that the store, the sessions and what new sessions receive
-//! agree on which change was the last. A change is stored first. Then the current announcement is
-//! replaced, and last the sessions receive the frame.
+//! agree on which change was the last. A change is stored first, with its record in the audit log.
+//! Then the current announcement is replaced, and last the sessions receive the frame.
 //!
 //! No session misses a change: a session reads the current announcement and is marked as welcomed
 //! under the read lock, and the current announcement is replaced under the write lock. So either
@@ -153,7 +153,7 @@ impl Context {
         }
         let made = Announcement::new(AnnouncementId::from_random(rand::random()), level, body);
         let current = Current::new(made.clone(), &self.rendered);
-        self.engine.access().set_announcement(Some(made.clone())).await?;
+        self.engine.access().set_announcement(Some(made.clone()), None).await?;
         *self.announcements.current.write() = Some(current.clone());
         let [plain, html] = [false, true]
             .map(|with_html| frames::v2_frame(&ServerFrame::Announcement(current.shown(with_html).into())));
@@ -164,7 +164,7 @@ impl Context {
 
     async fn withdraw_announcement(&self) -> Outcome<Option<Announcement>> {
         // also if there seems to be none: perhaps what is stored could not be read
-        self.engine.access().set_announcement(None).await?;
+        self.engine.access().set_announcement(None, None).await?;
         let before = self.announcements.current.write().take();
         let Some(Current { announcement, .. }) = before else { return Ok(None) };
         let withdrawal = AnnouncementFrame::withdrawal(announcement.id.clone());

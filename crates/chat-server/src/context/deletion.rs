@@ -1,12 +1,15 @@
 //! Deleting an account.
 
-use chat_access::AccessError;
+use std::time::Duration;
+
+use chat_access::{AccessError, Named};
 use chat_accounts::{Account, StoreError};
-use chat_history::{HistoryError, UserQuery, UserReaction};
-use chat_protocol::{CloseCode, DeletedBy, Timestamp, UserId};
+use chat_history::{HistoryError, UserQuery};
+use chat_protocol::{CloseCode, DeletedBy, Timestamp};
 
 use crate::accounts::{Accounts, NAME_KEPT};
 use crate::context::Context;
+use crate::context::erasure::{EraseError, Erasure};
 
 /// Why an account was not deleted. If its messages are being erased, it is disabled, and some of
 /// them may be erased; it is safe to try again.
@@ -27,8 +30,18 @@ pub enum DeleteError {
     Access(#[from] AccessError),
 }
 
+impl From<EraseError> for DeleteError {
+    fn from(error: EraseError) -> Self {
+        match error {
+            EraseError::History(error) => Self::History(error),
+            EraseError::Access(error) => Self::Access(error),
+        }
+    }
+}
+
 impl Context {
-    /// Deletes an account, with its messages and reactions if asked to, and ends its sessions.
+    /// Deletes an account, with its messages, their copies in open reports and its reactions if
+    /// asked to, and ends its sessions.
     pub(crate) async fn delete_account(
         &self,
         accounts: &Accounts,
@@ -41,8 +54,12 @@ impl Context {
             // disabled, and an admin can delete it
             accounts.store().set_disabled(id.clone(), Some(now)).await?;
             self.sessions.end_user(id, None, CloseCode::NotAccepted);
+            let messages = &**accounts.messages().ok_or(DeleteError::NotStored)?;
+            let doer = (by == DeletedBy::Author).then(|| Named::new(id.clone(), account.username.clone()));
             for author in std::iter::once(id).chain(&account.guests) {
-                self.erase_messages(accounts, author, by).await?;
+                let erasure = Erasure { query: UserQuery::new(author.clone()), by, doer: doer.clone() };
+                self.erase_messages(messages, &erasure, None, Duration::MAX).await?;
+                self.erase_reactions(messages, &erasure, None, Duration::MAX).await?;
             }
         }
         // before the account is gone: an attempt that fails here can be repeated
@@ -52,37 +69,5 @@ impl Context {
         let erased = erases.is_some();
         tracing::info!(user = %id, username = %account.username, erased, "an account was deleted");
         Ok(())
-    }
-
-    async fn erase_messages(
-        &self,
-        accounts: &Accounts,
-        author: &UserId,
-        by: DeletedBy,
-    ) -> Result<(), DeleteError> {
-        let messages = accounts.messages().ok_or(DeleteError::NotStored)?;
-        let mut after = None;
-        loop {
-            let step = messages.find(UserQuery::new(author.clone()), after).await?;
-            for in_room in step.found.chunk_by(|one, next| one.room == next.room) {
-                let targets: Vec<_> = in_room.iter().map(|message| message.seq).collect();
-                self.engine.delete_messages(&in_room[0].room, &targets, by).await?;
-            }
-            after = step.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        loop {
-            let step = messages.reactions(UserQuery::new(author.clone()), after).await?;
-            for UserReaction { message, username, emoji, .. } in &step.found {
-                let (room, target) = (&message.room, message.seq);
-                self.engine.remove_reaction(room, target, (author, username), emoji).await?;
-            }
-            after = step.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod classic_clients;
 pub(crate) mod deletion;
 pub(crate) mod directory;
 pub(crate) mod drain;
+pub(crate) mod erasure;
 pub(crate) mod expiry;
 pub(crate) mod inbox;
 pub(crate) mod memberships;
@@ -25,7 +26,7 @@ use arc_swap::{ArcSwap, Guard};
 use chat_log::Passed;
 use chat_page::Pages;
 use chat_rooms::{BacklogBudget, Engine};
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -68,6 +69,9 @@ pub(crate) struct Context {
     pub(crate) directory: Directory,
     /// The warnings that their users have not received.
     pub(crate) warnings: Warnings,
+    /// Held for reading while a message is copied into a report, and taken for writing before the
+    /// copies of erased messages are removed: none of them is stored after that.
+    pub(crate) reporting: RwLock<()>,
     /// The announcement of the operator.
     pub(crate) announcements: Announcements,
     /// The search for messages. `None` if nothing is indexed.

@@ -11,7 +11,7 @@ use chat_admin::v1::{
 
 use super::admin::AdminError;
 use super::admin::client::Client;
-use super::admin::confirm::confirm;
+use super::admin::confirm::Undo;
 use super::admin::output::Output;
 use super::admin::target;
 use crate::cli::{AccountArguments, AccountCommand, Confirmation, plural};
@@ -60,13 +60,17 @@ pub(super) fn run(
                 sentence(account, &format!("has the role {}", tables::role(account)))
             })?;
         }
-        AccountCommand::Tokens { username, remove: false } => commands.tokens(&username)?,
-        AccountCommand::Tokens { username, remove: true } => commands.remove_tokens(&username)?,
+        AccountCommand::Tokens { username, remove: false, .. } => commands.tokens(&username)?,
+        AccountCommand::Tokens { username, remove: true, confirmation } => {
+            commands.remove_tokens(&username, &confirmation)?;
+        }
         AccountCommand::Delete { username, erase_messages, confirmation } => {
             commands.delete(&username, erase_messages, &confirmation)?;
         }
         AccountCommand::Invite { list: true, .. } => commands.invites()?,
-        AccountCommand::Invite { remove: Some(id), .. } => commands.remove_invite(&id)?,
+        AccountCommand::Invite { remove: Some(id), confirmation, .. } => {
+            commands.remove_invite(&id, &confirmation)?;
+        }
         AccountCommand::Invite { uses, valid_for, .. } => {
             commands.invite(&InviteRequest { uses: Some(uses), for_s: Some(valid_for.as_secs()) })?;
         }
@@ -118,7 +122,15 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<Tokens>(&answer, tables::tokens)
     }
 
-    fn remove_tokens(&self, username: &str) -> Result<(), AdminError> {
+    fn remove_tokens(&self, username: &str, confirmation: &Confirmation) -> Result<(), AdminError> {
+        if !confirmation.yes {
+            let answer = self.client().get(&["accounts", username, "tokens"], &[])?;
+            let tokens = self.client().parse::<Tokens>(&answer)?.tokens.len();
+            let action = format!("remove {} of {username:?}", plural(tokens, "token"));
+            if !self.output.is_confirmed(confirmation, &action, Undo::Impossible)? {
+                return Ok(());
+            }
+        }
         let answer = self.client().delete(&["accounts", username, "tokens"], &[])?;
         self.output.response::<TokensRemoved>(&answer, |removed| {
             format!("removed {} of {username:?}", plural(removed.tokens, "token"))
@@ -131,9 +143,10 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         if confirmation.dry_run {
             // fails if there is no such account
             self.client().get(&["accounts", username], &[])?;
-            return self.output.sentence(&format!("would {action}"));
         }
-        confirm(confirmation, &action)?;
+        if !self.output.is_confirmed(confirmation, &action, Undo::Impossible)? {
+            return Ok(());
+        }
         let query: &[_] = if erases { &[("erase_messages", "true")] } else { &[] };
         self.client().delete(&["accounts", username], query)?;
         self.output.sentence(&format!("the account {username:?} is deleted"))
@@ -152,7 +165,11 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<Invites>(&answer, tables::invites)
     }
 
-    fn remove_invite(&self, id: &str) -> Result<(), AdminError> {
+    fn remove_invite(&self, id: &str, confirmation: &Confirmation) -> Result<(), AdminError> {
+        let action = format!("remove the invite {id:?}");
+        if !self.output.is_confirmed(confirmation, &action, Undo::Impossible)? {
+            return Ok(());
+        }
         self.client().delete(&["invites", id], &[])?;
         self.output.sentence(&format!("the invite {id:?} is removed"))
     }

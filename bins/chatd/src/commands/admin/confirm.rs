@@ -1,4 +1,4 @@
-//! Confirmation of commands that can't be undone.
+//! Confirmation of commands that remove something.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,17 +15,29 @@ pub(crate) enum NotConfirmed {
     Terminal(#[from] io::Error),
 }
 
+/// What a question says about the way back.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::commands) enum Undo {
+    Impossible,
+    /// A sentence that says how.
+    Possible(&'static str),
+}
+
 /// Asks at the terminal, unless `--yes` is set. `action` says what will be done, for example "erase
 /// 2 messages".
-pub(in crate::commands) fn confirm(confirmation: &Confirmation, action: &str) -> Result<(), NotConfirmed> {
+pub(super) fn confirm(confirmation: &Confirmation, action: &str, undo: Undo) -> Result<(), NotConfirmed> {
     if confirmation.yes {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
         return Err(NotConfirmed::NoTerminal { action: action.to_owned() });
     }
+    let undo = match undo {
+        Undo::Impossible => "It can't be undone.",
+        Undo::Possible(how) => how,
+    };
     let mut out = io::stderr().lock();
-    write!(out, "This will {action}. It can't be undone. Go on? [y/N] ")?;
+    write!(out, "This will {action}. {undo} Go on? [y/N] ")?;
     out.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

@@ -48,17 +48,28 @@ pub(super) fn run(
         AdminCommand::Sessions => commands.sessions(),
         AdminCommand::Kick { room, username } => commands.kick(&room, &username),
         AdminCommand::CloseRoom { room, confirmation } => commands.close_room(&room, &confirmation),
-        AdminCommand::Settings { room, title, topic, visibility, join, post, slow_mode, mention_room } => {
-            let slow_mode_s = slow_mode;
+        AdminCommand::Settings {
+            room,
+            title,
+            topic,
+            visibility,
+            join,
+            post,
+            slow_mode: slow_mode_s,
+            mention_room,
+            confirmation,
+        } => {
             let change = SettingsChange { title, topic, visibility, join, post, slow_mode_s, mention_room };
-            commands.settings(&room, &change)
+            commands.settings(&room, &change, &confirmation)
         }
         AdminCommand::Rules { room } => commands.rules(room.as_deref()),
         AdminCommand::Role { room, user, role } => commands.role(&room, &user, role.0),
         AdminCommand::Moderate { room, act } => commands.moderate(Some(&room), act),
         AdminCommand::ModerateServer { act } => commands.moderate(None, act),
         AdminCommand::Reports { room, limit } => commands.reports(room.as_deref(), limit),
-        AdminCommand::CloseReport { room, number } => commands.close_report(&room, number),
+        AdminCommand::CloseReport { room, number, confirmation } => {
+            commands.close_report(&room, number, &confirmation)
+        }
         AdminCommand::Audit { room, limit } => commands.audit(room.as_deref(), limit),
         AdminCommand::CloseSession { session } => commands.close_session(&session),
         AdminCommand::Usage { from, to, room } => {
@@ -68,11 +79,11 @@ pub(super) fn run(
         AdminCommand::Erase { author, confirmation } => commands.erase(&author, &confirmation),
         AdminCommand::Notice { room, level, body } => commands.notice(room.as_deref(), level, body),
         AdminCommand::Announcement { command: None } => commands.announcement(),
-        AdminCommand::Announcement { command: Some(AnnouncementCommand::Set { level, body }) } => {
-            commands.announce(level, body)
-        }
-        AdminCommand::Announcement { command: Some(AnnouncementCommand::Withdraw) } => {
-            commands.withdraw_announcement()
+        AdminCommand::Announcement {
+            command: Some(AnnouncementCommand::Set { level, body, confirmation }),
+        } => commands.announce(level, body, &confirmation),
+        AdminCommand::Announcement { command: Some(AnnouncementCommand::Withdraw { confirmation }) } => {
+            commands.withdraw_announcement(&confirmation)
         }
     }
 }

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::AdminError;
 use super::client::{Client, RequestError};
+use super::confirm::{Undo, confirm};
+use crate::cli::Confirmation;
 
 /// Prints the results of requests: as text, or as JSON.
 pub(in crate::commands) struct Output<'a, P> {
@@ -52,6 +54,23 @@ impl<P: Fn(&str) -> io::Result<()>> Output<'_, P> {
     ) -> Result<(), AdminError> {
         let parsed = self.client.parse(answer)?;
         if self.json { self.print(&String::from_utf8_lossy(answer)) } else { self.print(&write(&parsed)) }
+    }
+
+    /// Whether a command that removes something is to be executed: the user has confirmed it, or
+    /// does so now. For a dry run, prints what would be done. `action` says that, for example
+    /// "remove 2 tokens".
+    pub(in crate::commands) fn is_confirmed(
+        &self,
+        confirmation: &Confirmation,
+        action: &str,
+        undo: Undo,
+    ) -> Result<bool, AdminError> {
+        if confirmation.dry_run {
+            self.sentence(&format!("would {action}"))?;
+            return Ok(false);
+        }
+        confirm(confirmation, action, undo)?;
+        Ok(true)
     }
 
     /// Prints the result of a command whose response has no body.

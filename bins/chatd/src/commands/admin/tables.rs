@@ -68,7 +68,7 @@ pub(super) fn reports(list: &Reports) -> String {
         let one_line = |text: &str| text.replace('\n', " ");
         let reason = one_line(report.reason.as_deref().unwrap_or_default());
         let (number, target) = (report.number.to_string(), report.target.to_string());
-        let body = one_line(&report.body);
+        let body = one_line(report.body.as_deref().unwrap_or("(erased)"));
         [
             &number,
             &report.at,

@@ -83,7 +83,7 @@ async fn the_first_admin_is_added_and_accounts_are_managed() {
     let tokens = json_of(folder, admin, &["tokens", "ana"]).await;
     assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1);
     assert!(!tokens.to_string().contains(&token));
-    let removed = account(folder, admin, &["tokens", "ana", "--remove"]).await;
+    let removed = account(folder, admin, &["tokens", "ana", "--remove", "--yes"]).await;
     assert_eq!(removed, (true, "removed 1 token of \"ana\"".into()));
     assert_eq!(ends_with(&mut ana).await, (false, 4401));
 
@@ -143,7 +143,7 @@ async fn an_invite_lets_users_register() {
     assert_eq!(listed["invites"][0]["uses_left"], 1);
     assert!(!listed.to_string().contains(code));
     let id = created["invite"]["id"].as_str().unwrap();
-    let removed = account(folder, admin, &["invite", "--remove", id]).await;
+    let removed = account(folder, admin, &["invite", "--remove", id, "--yes"]).await;
     assert_eq!(removed, (true, format!("the invite {id:?} is removed")));
     assert_eq!(register("bob").await, 422);
     assert_eq!(account(folder, admin, &["invite", "--list"]).await, (true, "no invites".into()));

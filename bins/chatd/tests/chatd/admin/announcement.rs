@@ -33,13 +33,22 @@ async fn an_announcement_is_made_shown_and_withdrawn_and_survives_a_restart() {
     let (_, output) = run_admin(folder, admin, &["announcement"]).await;
     assert!(output.contains("warning") && output.contains("we *move* on Friday"), "{output}");
 
-    let (succeeded, output) = run_admin(folder, admin, &["announcement", "withdraw"]).await;
+    let (succeeded, output) = run_admin(folder, admin, &["announcement", "withdraw", "--yes"]).await;
     assert!(succeeded && output.contains("withdrawn"), "{output}");
     let frame = ana.next("announcement").await;
     assert_eq!(frame, json!({ "type": "announcement", "id": expected["id"], "withdrawn": true }));
     let (succeeded, output) = run_admin(folder, admin, &["announcement", "withdraw"]).await;
     assert!(!succeeded && output.contains("there is no announcement"), "{output}");
     assert_eq!(api(admin, "GET", "/v1/announcement").await.json(), json!({}));
+
+    // both changes are in the audit log, and what changed nothing is not
+    let log = api(admin, "GET", "/v1/audit").await.json();
+    let acts: Vec<_> = log["records"].as_array().unwrap().iter().map(|record| &record["act"]).collect();
+    assert_eq!(acts, ["withdraw_announcement", "announce"]);
+    let made = &log["records"][1];
+    assert_eq!((made.get("by"), made.get("room"), made["number"].as_u64()), (None, None, Some(1)));
+    let (succeeded, table) = run_admin(folder, admin, &["audit"]).await;
+    assert!(succeeded && table.contains("the operator  withdraw_announcement"), "{table}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! Usage statistics, and the messages of a user: export and erasure.
 
-use std::path::Path;
 use std::time::Duration;
 
 use chat_testkit::{Client, v2};
@@ -10,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{TOKEN, run_admin, start_server};
-use crate::process::{self, Running, chatd};
+use crate::process::{Running, chatd};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn usage_outlives_the_rooms_and_the_server() {
@@ -90,14 +89,14 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     let dry = run_admin(folder.path(), admin, &["erase", &user, "--dry-run"]).await;
     assert_eq!(dry, (true, format!("would erase 2 messages and 1 reaction of {user:?} in 2 rooms")));
     let (_, dry) = run_admin(folder.path(), admin, &["erase", &user, "--dry-run", "--json"]).await;
-    assert_eq!(dry, r#"{"messages":2,"reactions":1,"rooms":["lobby","tea"]}"#);
+    assert_eq!(dry, r#"{"messages":2,"reactions":1,"reports":0,"rooms":["lobby","tea"]}"#);
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--username", "bob", "--yes"]).await,
-        (true, format!("0 messages and 0 reactions of {user:?} under the name \"bob\" erased"))
+        (true, format!("erased 0 messages and 0 reactions of {user:?} under the name \"bob\""))
     );
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--yes"]).await,
-        (true, format!("2 messages and 1 reaction of {user:?} erased"))
+        (true, format!("erased 2 messages and 1 reaction of {user:?}"))
     );
     assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
     assert_eq!(bob.next("reactions").await["changes"][0]["count"], 1);
@@ -118,8 +117,87 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     ana.send_message("lobby", "more").await;
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--yes", "--json"]).await,
-        (true, r#"{"messages":1,"reactions":0}"#.into())
+        (true, r#"{"messages":1,"reactions":0,"reports":0}"#.into())
     );
+}
+
+/// What the operator erases is recorded first, and the copies in reports are erased with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_recorded_and_reaches_the_texts_of_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, admin) = start_server(folder.path());
+    let (mut eve, _) = v2::Session::enter(running.address, "lobby", "eve").await;
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    bob.join("tea").await;
+    eve.join("tea").await;
+    eve.send_message("lobby", "a secret that eve regrets").await;
+    eve.send_message("tea", "another secret that eve regrets").await;
+    bob.send_message("lobby", "bob stands by this").await;
+    let done = async |session: &mut v2::Session, command: Value| {
+        let answer = session.ask(command.clone()).await;
+        assert!(["ack", "done"].contains(&answer["type"].as_str().unwrap()), "{command}: {answer}");
+    };
+    done(&mut bob, json!({ "type": "report", "room": "lobby", "target": 1, "reason": "rude" })).await;
+    done(&mut bob, json!({ "type": "report", "room": "tea", "target": 1 })).await;
+    done(&mut eve, json!({ "type": "report", "room": "lobby", "target": 2 })).await;
+    done(&mut eve, json!({ "type": "react", "room": "lobby", "target": 2, "emoji": "🎉", "on": true })).await;
+    // what its author deletes stays for the moderators
+    done(&mut eve, json!({ "type": "delete", "room": "tea", "target": 1 })).await;
+    let json_of = async |arguments: &[&str]| {
+        let (ok, output) = run_admin(folder.path(), admin, &[arguments, &["--json"]].concat()).await;
+        assert!(ok, "{output}");
+        serde_json::from_str::<Value>(&output).unwrap()
+    };
+    let bodies = async || {
+        let reports = json_of(&["reports"]).await["reports"].take();
+        reports.as_array().unwrap().iter().map(|report| report.get("body").cloned()).collect::<Vec<_>>()
+    };
+    let text = |text: &str| Some(json!(text));
+    let kept = text("bob stands by this");
+    let (first, second) = (text("a secret that eve regrets"), text("another secret that eve regrets"));
+    assert_eq!(bodies().await, [kept.clone(), second, first]);
+    assert_eq!(json_of(&["audit"]).await["records"], json!([]));
+
+    let user = eve.user().to_owned();
+    let (_, dry) = run_admin(folder.path(), admin, &["erase", &user, "--dry-run"]).await;
+    let what = format!("erase 1 message and 1 reaction of {user:?} in 1 room, and the text of 2 reports");
+    assert_eq!(dry, format!("would {what}"));
+    let (_, erased) = run_admin(folder.path(), admin, &["erase", &user, "--yes"]).await;
+    assert_eq!(erased, format!("erased 1 message and 1 reaction of {user:?}, and the text of 2 reports"));
+    assert_eq!(bodies().await, [kept, None, None]);
+    let (_, table) = run_admin(folder.path(), admin, &["reports"]).await;
+    assert_eq!(table.matches("(erased)").count(), 2, "{table}");
+    assert!(table.contains("rude"), "the report stays: {table}");
+
+    let log = json_of(&["audit"]).await["records"].take();
+    let brief = |record: &Value| {
+        assert_eq!((record.get("by"), &record["target"]["user"]), (None, &json!(user)), "{record}");
+        format!("{} {} {}", record["act"], record["room"], record["message"])
+    };
+    assert_eq!(
+        log.as_array().unwrap().iter().rev().map(brief).collect::<Vec<_>>(),
+        [
+            r#""erase_messages" "lobby" null"#,
+            r#""erase_report" "lobby" 1"#,
+            r#""erase_report" "tea" 2"#,
+            r#""erase_reactions" "lobby" null"#,
+        ]
+    );
+    // nothing is left to erase, and nothing is recorded
+    run_admin(folder.path(), admin, &["erase", &user, "--yes"]).await;
+    assert_eq!(json_of(&["audit"]).await["records"], log);
+
+    running.signal(Signal::TERM);
+    assert!(running.end_within(Duration::from_secs(10)).await.success());
+    let mut holds_kept = false;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!holds("secret that eve regrets"), "{}", path.display());
+        holds_kept |= holds("bob stands by this");
+    }
+    assert!(holds_kept);
 }
 
 /// The messages from before users had ids are exported and erased by name.
@@ -151,7 +229,7 @@ async fn messages_of_an_unknown_user_are_erased_by_name() {
     assert_eq!(names().await, ["ana", "bob"]);
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", "g_0", "--username", "ana", "--yes"]).await,
-        (true, "1 message and 0 reactions of \"g_0\" under the name \"ana\" erased".into())
+        (true, "erased 1 message and 0 reactions of \"g_0\" under the name \"ana\"".into())
     );
     assert_eq!(names().await, ["bob"]);
 }
@@ -174,37 +252,4 @@ async fn without_a_database_file_usage_and_messages_are_refused() {
         let output = run_admin(folder.path(), admin, arguments).await;
         assert_eq!(output, (false, format!("chatd: http://{admin}: this server does not store {what}")));
     }
-}
-
-/// script(1) provides a terminal.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
-    let folder = tempfile::tempdir().unwrap();
-    let (running, admin) = start_server(folder.path());
-    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
-    ana.send_message("lobby", "one").await;
-    let user = ana.user().to_owned();
-    let erase = async |answer: &str| {
-        let program = chatd(folder.path()).get_program().to_string_lossy().into_owned();
-        let line = format!("{program} admin erase {user} --url http://{admin} --token-file token");
-        let mut command = process::chatd_at(Path::new("script"), folder.path());
-        command.args(["--quiet", "--return", "--echo", "never", "--command", &line, "/dev/null"]);
-        command.stdin(std::process::Stdio::piped());
-        let mut child = command.spawn().ok()?;
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{answer}\n").as_bytes()).unwrap();
-        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-        Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
-    };
-    let Some((ok, output)) = erase("n").await else {
-        assert!(std::env::var_os("CI").is_none(), "script(1) is not here");
-        return println!("script(1) is not here: skipped");
-    };
-    let question = format!(
-        "This will erase 1 message and 0 reactions of {user:?} in 1 room. It can't be undone. Go on? [y/N] "
-    );
-    assert!(!ok && output.contains(&question) && output.contains("chatd: nothing was done"), "{output}");
-    assert!(run_admin(folder.path(), admin, &["export", &user]).await.1.contains("one"));
-    let (ok, output) = erase("y").await.unwrap();
-    assert!(ok && output.contains(&format!("1 message and 0 reactions of {user:?} erased")), "{output}");
-    assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod announcement;
 mod api;
+mod confirm;
 mod data;
 mod listener;
 mod listing;

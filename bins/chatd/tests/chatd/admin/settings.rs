@@ -21,7 +21,7 @@ async fn a_room_for_accounts_removes_guests_and_refuses_them() {
     let (succeeded, output) = run_admin(folder.path(), admin, &["settings", "lobby"]).await;
     assert!(succeeded && output.contains("everyone"), "{output}");
     let (succeeded, output) =
-        run_admin(folder.path(), admin, &["settings", "lobby", "--join", "accounts"]).await;
+        run_admin(folder.path(), admin, &["settings", "lobby", "--join", "accounts", "--yes"]).await;
     assert!(succeeded && output.contains("accounts"), "{output}");
 
     let changed = gus.next("room_changed").await;

@@ -1,12 +1,11 @@
 //! Export and deletion of the messages of a user.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_protocol::DeletedBy;
+use chat_server::EraseError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,6 +45,9 @@ pub struct Message {
 pub struct ErasedMessages {
     /// The number of messages that were erased.
     pub messages: usize,
+    /// The number of open reports whose copy of the text was erased.
+    #[serde(default)]
+    pub reports: usize,
     /// The value of `after` for the next request; `null` when all messages are erased.
     pub next: Option<String>,
 }
@@ -73,10 +75,11 @@ pub(in crate::v1) async fn export(
 /// Erase a user's messages in all rooms.
 ///
 /// The text, sender and id of each message are removed from the database; its number and time stay.
-/// Open pages and other clients are notified, and stop showing the messages. This may take several
-/// requests. Messages that are sent meanwhile may stay, so close the user's sessions first. The
-/// user `g_0` has the messages of all senders from before messages had the id of their sender, so
-/// `username` is required for it.
+/// The last request also erases the copies of the texts in open reports. The audit log of each room
+/// has a record that is written before. Open pages and other clients are notified, and stop showing
+/// the messages. This may take several requests. Messages that are sent meanwhile may stay, so
+/// close the user's sessions first. The user `g_0` has the messages of all senders from before
+/// messages had the id of their sender, so `username` is required for it.
 #[utoipa::path(delete, path = "/v1/users/{user}/messages", operation_id = "erase_messages",
     params(("user" = String, Path, description = "The user's id"), WalkQuery),
     responses((status = 200, body = ErasedMessages), (status = 400, body = Problem),
@@ -87,31 +90,20 @@ pub(in crate::v1) async fn erase(
     PathParams(user): PathParams<String>,
     params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<ErasedMessages>, ApiError> {
-    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
+    let (theirs, after, users) = request(&admin, &user, query(params)?)?;
     certain(&theirs)?;
     let users = Arc::clone(users);
     // a task of its own: if the client disconnects, what has begun is finished and logged
     let erasing = tokio::spawn(async move {
-        let (began, mut messages) = (Instant::now(), 0);
-        loop {
-            let step = users.find(theirs.clone(), after).await?;
-            for in_room in step.found.chunk_by(|one, next| one.room == next.room) {
-                let targets: Vec<_> = in_room.iter().map(|message| message.seq).collect();
-                let room = &in_room[0].room;
-                messages +=
-                    admin.control.engine().delete_messages(room, &targets, DeletedBy::Operator).await?;
-            }
-            after = step.next;
-            if after.is_none() || began.elapsed() >= MAX_TIME {
-                let username = theirs.name.as_ref().map(tracing::field::display);
-                tracing::info!(user = %theirs.user, username, messages, "messages erased by an admin");
-                return Ok::<_, chat_history::HistoryError>((messages, after));
-            }
-        }
+        let erased = admin.control.erase_messages(&*users, theirs.clone(), after, MAX_TIME).await?;
+        let username = theirs.name.as_ref().map(tracing::field::display);
+        let (messages, reports) = (erased.count, erased.reports);
+        tracing::info!(user = %theirs.user, username, messages, reports, "messages erased by an admin");
+        Ok::<_, EraseError>(erased)
     });
-    let (messages, next) =
-        erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
-    Ok(Json(ErasedMessages { messages, next: next.map(|next| next.to_string()) }))
+    let erased = erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+    let next = erased.next.map(|next| next.to_string());
+    Ok(Json(ErasedMessages { messages: erased.count, reports: erased.reports, next }))
 }
 
 fn exported(message: &chat_protocol::Message) -> Option<Message> {

@@ -1,12 +1,12 @@
 //! Export and deletion of the reactions of a user.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chat_history::UserReaction;
+use chat_server::EraseError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,7 +64,8 @@ pub(in crate::v1) async fn export(
 
 /// Remove a user's reactions in all rooms.
 ///
-/// Open pages and other clients are notified. This may take several requests. Reactions that are
+/// The audit log of each room has a record that is written before. Open pages and other clients are
+/// notified. This may take several requests. Reactions that are
 /// added meanwhile may stay, so close the user's sessions first.
 #[utoipa::path(delete, path = "/v1/users/{user}/reactions", operation_id = "erase_reactions",
     params(("user" = String, Path, description = "The user's id"), WalkQuery),
@@ -76,30 +77,18 @@ pub(in crate::v1) async fn erase(
     PathParams(user): PathParams<String>,
     params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<ErasedReactions>, ApiError> {
-    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
+    let (theirs, after, users) = request(&admin, &user, query(params)?)?;
     certain(&theirs)?;
     let users = Arc::clone(users);
     // a task of its own: if the client disconnects, what has begun is finished and logged
     let erasing = tokio::spawn(async move {
-        let (began, mut reactions) = (Instant::now(), 0);
-        loop {
-            let step = users.reactions(theirs.clone(), after).await?;
-            for UserReaction { message, username, emoji, .. } in &step.found {
-                let (room, user) = (&message.room, (&theirs.user, username));
-                let engine = admin.control.engine();
-                reactions += usize::from(engine.remove_reaction(room, message.seq, user, emoji).await?);
-            }
-            after = step.next;
-            if after.is_none() || began.elapsed() >= MAX_TIME {
-                let username = theirs.name.as_ref().map(tracing::field::display);
-                tracing::info!(user = %theirs.user, username, reactions, "reactions removed by an admin");
-                return Ok::<_, chat_history::HistoryError>((reactions, after));
-            }
-        }
+        let erased = admin.control.erase_reactions(&*users, theirs.clone(), after, MAX_TIME).await?;
+        let username = theirs.name.as_ref().map(tracing::field::display);
+        tracing::info!(user = %theirs.user, username, reactions = erased.count, "reactions removed by an admin");
+        Ok::<_, EraseError>(erased)
     });
-    let (reactions, next) =
-        erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
-    Ok(Json(ErasedReactions { reactions, next: next.map(|next| next.to_string()) }))
+    let erased = erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+    Ok(Json(ErasedReactions { reactions: erased.count, next: erased.next.map(|next| next.to_string()) }))
 }
 
 fn exported(reaction: &UserReaction) -> Reaction {

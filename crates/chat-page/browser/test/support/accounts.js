@@ -18,6 +18,15 @@ export function tokenOf(user) {
   return user.page.evaluate(async () => (await import('/page/state/account.js')).session().token);
 }
 
+/** Deletes the account of this token, with what its user wrote. */
+export async function deleteAccount(server, token) {
+  const response = await fetch(`${server.address}/api/v1/me`, {
+    method: 'DELETE', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ password: PASSWORD, erase_messages: true }),
+  });
+  assert.equal(response.status, 204);
+}
+
 /** A user with a new account who has joined the room without a page. */
 export async function accountBot(fixture, server, username, room = 'lobby') {
   return fixture.bot(server, username, room, { token: await register(server, username) });

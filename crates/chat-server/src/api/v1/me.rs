@@ -127,7 +127,8 @@ fn parse<T: std::str::FromStr<Err: ToString>>(
 ///
 /// Its sessions and tokens end, and its connections are closed. Nobody can have the name, or one
 /// that looks like it, for 90 days. Messages stay unless they are erased: then the server stops
-/// accepting the account first, and everyone who sees the messages is notified.
+/// accepting the account first, everyone who sees the messages is notified, and their copies in
+/// reports are erased, too.
 #[utoipa::path(delete, path = "/api/v1/me", operation_id = "delete_me", security(("token" = [])),
     request_body = Delete,
     responses((status = 204), (status = 401, body = Problem, description = "the token or the password is wrong"),

@@ -31,9 +31,10 @@ async fn page(acting: Acting, before: Option<u64>, limit: usize) -> Result<Serve
     let count = found.len();
     let mut bytes = 0;
     let fits = |report: &chat_access::Report| {
-        bytes += report.report.body.len();
+        let length = report.report.body.as_ref().map_or(0, |body| body.len());
+        bytes += length;
         // at least one
-        bytes <= MAX_BYTES.max(report.report.body.len())
+        bytes <= MAX_BYTES.max(length)
     };
     let reports: Vec<_> = found.into_iter().take(limit).take_while(fits).map(info).collect();
     let more = reports.len() < count;

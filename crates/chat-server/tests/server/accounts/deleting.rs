@@ -1,5 +1,6 @@
 use chat_testkit::http::request;
 use chat_testkit::v2::Session;
+use futures::future::{join, join_all};
 use serde_json::json;
 
 use super::{PASSWORD, User, credentials, end, post, refused};
@@ -58,5 +59,83 @@ async fn the_messages_of_a_deleted_account_are_erased_if_asked_for() {
     let kept: Vec<_> =
         page["messages"].as_array().unwrap().iter().filter_map(|m| m["body"].as_str()).collect();
     assert_eq!(kept, ["bob's"]);
+    server.stop().await.unwrap();
+}
+
+/// A report keeps its copy of the text, unless the author leaves with all that it wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_texts_of_reports_are_erased_with_the_messages_of_a_deleted_account() {
+    let server = start_with_accounts(config()).await;
+    let [owner, ana, bob] = ["owner", "ana", "bob"].map(|name| User::register(server.address, name));
+    let (owner, ana, bob) = (owner.await, ana.await, bob.await);
+    let mut moderator = owner.hello(server.address).await;
+    moderator.join("lobby").await;
+    moderator.ask(json!({"type": "create_room", "room": "lobby"})).await;
+    for user in [&ana, &bob] {
+        let mut session = user.hello(server.address).await;
+        session.join("lobby").await;
+        for _ in 0..2 {
+            let target = session.send_message("lobby", "buy this").await;
+            let report = json!({"type": "report", "room": "lobby", "target": target});
+            assert_eq!(moderator.ask(report).await["type"], "done");
+        }
+        // one of them is deleted
+        let delete = json!({"type": "delete", "room": "lobby", "target": 1});
+        session.ask(delete).await;
+    }
+    for (user, erases) in [(&ana, true), (&bob, false)] {
+        let body = json!({"password": PASSWORD, "erase_messages": erases});
+        assert_eq!(user.send(server.address, "DELETE", "me", &body).await.status, 204);
+    }
+    let page = moderator.ask(json!({"type": "reports", "room": "lobby"})).await;
+    let texts: Vec<_> = page["reports"].as_array().unwrap().iter().rev().map(|r| r.get("body")).collect();
+    let kept = json!("buy this");
+    assert_eq!(texts, [None, None, Some(&kept), Some(&kept)]);
+    let log = moderator.ask(json!({"type": "audit", "room": "lobby"})).await;
+    let records = log["records"].as_array().unwrap().iter().rev();
+    let records: Vec<_> = records.map(|r| format!("{} {} {}", r["by"], r["act"], r["target"])).collect();
+    assert_eq!(
+        records,
+        [r#""owner" "register" null"#, r#""ana" "erase_report" 1"#, r#""ana" "erase_report" 2"#,]
+    );
+    server.stop().await.unwrap();
+}
+
+/// Reports that are made while messages are erased have no text afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_report_keeps_a_text_that_is_erased_meanwhile() {
+    const MESSAGES: u64 = 20;
+    let server = start_with_accounts(config()).await;
+    let owner = User::register(server.address, "owner").await;
+    let mut moderator = owner.hello(server.address).await;
+    moderator.join("lobby").await;
+    moderator.ask(json!({"type": "create_room", "room": "lobby"})).await;
+    let ana = User::register(server.address, "ana").await;
+    let mut session = ana.hello(server.address).await;
+    session.join("lobby").await;
+    for _ in 0..MESSAGES {
+        session.send_message("lobby", "buy this").await;
+    }
+    let reporters = (0..10).map(|number| async move {
+        let (mut gus, _) = Session::enter(server.address, "lobby", &format!("gus{number}")).await;
+        for target in 1..=MESSAGES {
+            // a password is verified first, so most of them are made before the erasure
+            gus.ask(json!({"type": "report", "room": "lobby", "target": target})).await;
+        }
+    });
+    let body = json!({"password": PASSWORD, "erase_messages": true});
+    let (deleted, _) = join(ana.send(server.address, "DELETE", "me", &body), join_all(reporters)).await;
+    assert_eq!(deleted.status, 204);
+    let mut reports = json!({"type": "reports", "room": "lobby", "limit": 100});
+    loop {
+        let page = moderator.ask(reports.clone()).await;
+        for report in page["reports"].as_array().unwrap() {
+            assert_eq!(report.get("body"), None, "{report}");
+            reports["before"] = report["number"].clone();
+        }
+        if page["more"] == false {
+            break;
+        }
+    }
     server.stop().await.unwrap();
 }
