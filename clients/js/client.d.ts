@@ -327,6 +327,8 @@ export interface InviteLink {
 export interface Report {
   number: number;
   at: string;
+  /** The room, in a page of all rooms. */
+  room?: string;
   /** Who has reported it. */
   by: string;
   /** The number of the message, its sender, and its text at that time. No text: it was erased. */
@@ -342,10 +344,12 @@ export interface ReportsPage {
   more: boolean;
 }
 
-/** Something that was done in a room. */
+/** Something that was done in a room, or on the whole server. */
 export interface AuditRecord {
   number: number;
   at: string;
+  /** The room, in a page of all rooms. Absent there: the whole server. */
+  room?: string;
   /** Absent: the operator. */
   by?: string;
   act: string;
@@ -839,11 +843,17 @@ export class ChatClient extends Emitter<ClientEvents> {
   endInviteLinks(room: string): Promise<void>;
   /** Shows the moderators of a room a message. They get a copy. */
   report(room: string, target: number, reason?: string): Promise<void>;
-  /** The open reports in a room, newest first; 50 if `limit` is absent. For moderators. */
-  reports(room: string, query?: { before?: number; limit?: number }): Promise<ReportsPage>;
+  /**
+   * The open reports in a room, or in all rooms, newest first; 50 if `limit` is absent. For
+   * moderators, and those of all rooms for moderators of the server.
+   */
+  reports(room?: string | null, query?: { before?: number; limit?: number }): Promise<ReportsPage>;
   closeReport(room: string, number: number): Promise<void>;
-  /** What was done in a room, newest first; 50 if `limit` is absent. For moderators. */
-  audit(room: string, query?: { before?: number; limit?: number }): Promise<AuditPage>;
+  /**
+   * What was done in a room, or in all rooms and on the server itself, newest first; 50 if `limit`
+   * is absent. For moderators, and what was done everywhere for moderators of the server.
+   */
+  audit(room?: string | null, query?: { before?: number; limit?: number }): Promise<AuditPage>;
   /**
    * Silences a user, or lets it be heard again: no invitation, unread count or mention comes of it.
    * Its messages still come: hide those of `blocked`.

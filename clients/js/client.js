@@ -1434,9 +1434,9 @@ export class ChatClient extends Emitter {
     await this.#ask({ type: 'report', room: name.normalize('NFC'), target, reason });
   }
 
-  /** A page of the open reports: `{reports, more}`, newest first. */
+  /** A page of the open reports: `{reports, more}`, newest first. Without a name: of all rooms. */
   async reports(name, { before, limit } = {}) {
-    const { reports, more } = await this.#ask({ type: 'reports', room: name.normalize('NFC'), before, limit });
+    const { reports, more } = await this.#ask({ type: 'reports', room: name?.normalize('NFC'), before, limit });
     return { reports, more };
   }
 
@@ -1444,9 +1444,12 @@ export class ChatClient extends Emitter {
     await this.#ask({ type: 'close_report', room: name.normalize('NFC'), number });
   }
 
-  /** A page of what moderators and owners have done: `{records, more}`, newest first. */
+  /**
+   * A page of what moderators and owners have done: `{records, more}`, newest first. Without a name:
+   * in all rooms and on the server itself.
+   */
   async audit(name, { before, limit } = {}) {
-    const { records, more } = await this.#ask({ type: 'audit', room: name.normalize('NFC'), before, limit });
+    const { records, more } = await this.#ask({ type: 'audit', room: name?.normalize('NFC'), before, limit });
     return { records, more };
   }
 

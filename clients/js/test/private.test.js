@@ -94,7 +94,7 @@ test('a blocked user is silent', async (t) => {
   assert.equal(ana.blocked.size, 0);
   const told = next(ana, 'blocked');
   await ana.block(bob.client.user.id);
-  assert.deepEqual(await told, { user: bob.client.user.id, on: true });
+  assert.deepEqual(await told, { user: bob.client.user.id, username: 'bob', on: true });
   assert.ok(ana.blocked.has(bob.client.user.id));
   const cid = await member(t, server.url, 'cid', 'tea');
   const inbox = next(ana, 'inbox');

@@ -172,26 +172,31 @@ impl Client {
         self.call(move |responder| Request::Act { command, responder }).await
     }
 
-    /// Reads the open reports in a room, the newest first, with a smaller number than `before`. A
-    /// page has up to 50. Cancel-safe.
+    /// Reads the open reports in a room, or in all rooms, the newest first, with a smaller number
+    /// than `before`. A page has up to 50. Cancel-safe.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses users who are no moderators.
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators; those of
+    /// all rooms are for moderators of the server.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// for report in client.reports(&"lobby".parse()?, None).await?.reports {
-    ///     println!("{}: {}", report.from, report.body);
+    /// for report in client.reports(Some(&"lobby".parse()?), None).await?.reports {
+    ///     println!("{}: {}", report.from, report.body.as_deref().unwrap_or("(erased)"));
     /// }
     /// # Ok(()) }
     /// ```
-    pub async fn reports(&self, room: &RoomName, before: Option<u64>) -> Result<ReportsPage, CommandError> {
-        let command = Command::Reports(Reports { room: room.clone(), before, limit: None });
+    pub async fn reports(
+        &self,
+        room: Option<&RoomName>,
+        before: Option<u64>,
+    ) -> Result<ReportsPage, CommandError> {
+        let command = Command::Reports(Reports { room: room.cloned(), before, limit: None });
         self.ask(command, |frame| if let ServerFrame::Reports(page) = frame { Some(page) } else { None })
             .await
     }
 
-    /// Closes a report.
+    /// Closes a report. A moderator of the server need not be in the room.
     ///
     /// Not cancel-safe: if the future is dropped before it resolves, the report may still be
     /// closed.
@@ -210,21 +215,27 @@ impl Client {
         self.call(move |responder| Request::Act { command, responder }).await
     }
 
-    /// Reads what moderators and owners have done in a room, the newest first, with a smaller
-    /// number than `before`. A page has up to 50 records. Cancel-safe.
+    /// Reads what moderators and owners have done in a room, or in all rooms and on the server
+    /// itself, the newest first, with a smaller number than `before`. A page has up to 50 records.
+    /// Cancel-safe.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses users who are no moderators.
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators; what was
+    /// done everywhere is for moderators of the server.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// for record in client.audit(&"lobby".parse()?, None).await?.records {
+    /// for record in client.audit(Some(&"lobby".parse()?), None).await?.records {
     ///     println!("{} {}", record.at, record.act);
     /// }
     /// # Ok(()) }
     /// ```
-    pub async fn audit(&self, room: &RoomName, before: Option<u64>) -> Result<AuditPage, CommandError> {
-        let command = Command::Audit(Audit { room: room.clone(), before, limit: None });
+    pub async fn audit(
+        &self,
+        room: Option<&RoomName>,
+        before: Option<u64>,
+    ) -> Result<AuditPage, CommandError> {
+        let command = Command::Audit(Audit { room: room.cloned(), before, limit: None });
         self.ask(command, |frame| if let ServerFrame::Audit(page) = frame { Some(page) } else { None }).await
     }
 }

@@ -94,16 +94,16 @@ commands! {
         },
         /// Show the moderators of a room a message.
         Report(Report),
-        /// Read what users have reported in a room.
+        /// Read what users have reported.
         Reports(Reports),
         /// Close a report.
         CloseReport {
-            /// The room, which the session has joined.
+            /// The room, which the session has joined. A moderator of the server need not be there.
             room: RoomName,
             /// The number of the report.
             number: u64,
         },
-        /// Read what moderators and owners have done in a room.
+        /// Read what moderators and owners have done.
         Audit(Audit),
         /// Search the public rooms.
         Directory(Directory),
@@ -404,12 +404,13 @@ commands! {
         pub reason: Option<Reason>,
     }
 
-    /// Reads the reports in a room that are not closed, the newest first.
+    /// Reads the reports that are not closed, the newest first.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     pub struct Reports {
-        /// The room, which the session has joined.
-        pub room: RoomName,
+        /// The room, which the session has joined. Absent: all rooms, for moderators of the server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub room: Option<RoomName>,
         /// Return reports with a smaller number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub before: Option<u64>,
@@ -418,12 +419,14 @@ commands! {
         pub limit: Option<u64>,
     }
 
-    /// Reads what moderators and owners have done in a room, the newest first.
+    /// Reads what moderators and owners have done, the newest first.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     pub struct Audit {
-        /// The room, which the session has joined.
-        pub room: RoomName,
+        /// The room, which the session has joined. Absent: all rooms and the server itself, for
+        /// moderators of the server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub room: Option<RoomName>,
         /// Return records with a smaller number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub before: Option<u64>,

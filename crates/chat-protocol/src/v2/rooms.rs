@@ -100,8 +100,9 @@ pub struct ReportsPage {
     /// The `ref` of the `reports`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// The room.
-    pub room: RoomName,
+    /// The room. Absent: all rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
     /// The reports.
     pub reports: Vec<ReportInfo>,
     /// Whether there are more.
@@ -116,6 +117,9 @@ pub struct ReportInfo {
     pub number: u64,
     /// When it was reported.
     pub at: Timestamp,
+    /// The room, in a page of all rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
     /// Who has reported it.
     pub by: Username,
     /// The number of the message.
@@ -132,22 +136,23 @@ pub struct ReportInfo {
     pub reason: Option<Reason>,
 }
 
-/// A page of the audit log of a room, the newest records first.
+/// A page of the audit log, the newest records first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The `ref` of the `audit`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// The room.
-    pub room: RoomName,
+    /// The room. Absent: all rooms and the server itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
     /// The records.
     pub records: Vec<AuditInfo>,
     /// Whether there are more.
     pub more: bool,
 }
 
-/// Something that was done in a room.
+/// Something that was done in a room, or on the whole server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditInfo {
@@ -155,6 +160,9 @@ pub struct AuditInfo {
     pub number: u64,
     /// When it was done.
     pub at: Timestamp,
+    /// The room, in a page of all rooms. Absent there: the whole server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
     /// Who did it. Absent: who runs the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Username>,

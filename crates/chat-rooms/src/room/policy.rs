@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chat_access::{Action, Actor, Denied, RoomPolicy, Rules, Scope};
 use chat_history::HistoryError;
-use chat_protocol::{Event, RoomName, Timestamp, UserId, Username};
+use chat_protocol::{Event, RoomName, RoomSettings, Timestamp, UserId, Username};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -41,14 +41,23 @@ impl RoomContext {
         let settings = self.history.settings(room.clone()).await?;
         // after the version: each act is stored before the version is raised for it
         let rules = self.read_rules(room).await?;
-        let policy = RoomPolicy::new(settings.version, settings.settings).room(room).rules(rules);
+        let (version, settings) = (settings.version, shared(&DEFAULT_SETTINGS, settings.settings));
+        let policy = RoomPolicy::new(version, settings).room(room).rules(rules);
         Ok(policy.server_rules(self.server_rules.get()))
     }
 
     async fn read_rules(&self, room: &RoomName) -> Result<Arc<Rules>, HistoryError> {
         let rules = self.access.rules(Scope::Room(room.clone())).await;
-        rules.map(Arc::new).map_err(HistoryError::other)
+        rules.map(|rules| shared(&NO_RULES, Arc::new(rules))).map_err(HistoryError::other)
     }
+}
+
+/// Most rooms have neither settings nor rules of their own: they share these.
+static DEFAULT_SETTINGS: LazyLock<Arc<RoomSettings>> = LazyLock::new(Arc::default);
+static NO_RULES: LazyLock<Arc<Rules>> = LazyLock::new(Arc::default);
+
+fn shared<T: PartialEq>(common: &Arc<T>, value: Arc<T>) -> Arc<T> {
+    if value == *common { Arc::clone(common) } else { value }
 }
 
 /// Who is banned or muted on the whole server.

@@ -8,7 +8,7 @@ use chat_protocol::v2::{
     Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, ErrorCode, InviteLinkFrame, Kept,
     Read, ReportsPage, RolesPage, ServerFrame,
 };
-use chat_protocol::{Identity, Reference, RoomName, UserId};
+use chat_protocol::{Identity, Reference, Role, RoomName, UserId};
 use chat_rooms::{Membership, RegisterError};
 use futures::FutureExt;
 
@@ -191,6 +191,14 @@ pub(super) fn with_reference(mut frame: ServerFrame, asked: Option<Reference>) -
         _ => {}
     }
     frame
+}
+
+/// Refuses a user who is no moderator of the server.
+pub(super) fn moderates_server(user: &Identity) -> Result<(), NotDone> {
+    if user.role() >= Role::Moderator {
+        return Ok(());
+    }
+    Err(NotDone::Refused(ErrorCode::Forbidden, Refused::RankTooLow.to_string()))
 }
 
 /// The user with this id, if it is connected or has an account.

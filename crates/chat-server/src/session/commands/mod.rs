@@ -73,7 +73,7 @@ impl Session {
             Command::Block { user, on } => self.block(user, on, reference),
             Command::Report(report) => self.report(report, reference),
             Command::Reports(reports) => self.reports(reports, reference),
-            Command::CloseReport { room, number } => self.close_report(&room, number, reference),
+            Command::CloseReport { room, number } => self.close_report(room, number, reference),
             Command::Audit(audit) => self.audit(audit, reference),
             Command::Directory(directory) => self.directory(directory, reference),
             Command::Direct { username } => self.direct(username, reference),

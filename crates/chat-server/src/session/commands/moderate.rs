@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chat_access::{ActKind, Action, Doer, NewAct, Person, Refused, Scope};
+use chat_access::{ActKind, Action, Doer, NewAct, Person, Scope};
 use chat_protocol::v2::{ErrorCode, Moderate, ServerFrame};
 use chat_protocol::{Moderation, Reference, Role, Timestamp, UserId, UserKind, Username};
 
 use crate::session::Session;
 use crate::session::list::Lists;
-use crate::session::moderation::{Acting, NotDone, carry_out, find};
+use crate::session::moderation::{Acting, NotDone, carry_out, find, moderates_server};
 
 /// The longest time that a ban or a mute with an end may hold: ten years.
 const MAX_FOR_S: u64 = 10 * 365 * 86_400;
@@ -31,9 +31,7 @@ async fn act_on_server(lists: Lists, moderate: Moderate) -> Result<ServerFrame, 
     let Lists { context, user, .. } = lists;
     let by = Person::from(&*user);
     // whoever moderates nobody learns nothing about who is known here
-    if user.role() < Role::Moderator {
-        return Err(NotDone::Refused(ErrorCode::Forbidden, Refused::RankTooLow.to_string()));
-    }
+    moderates_server(&user)?;
     let Moderate { action, user, reason, for_s, .. } = moderate;
     let Some(id) = user else {
         let message = "the field \"user\" is missing: without a room it is needed".to_owned();

@@ -569,6 +569,68 @@ async fn moderators_see_reports_and_what_was_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn moderators_of_the_server_see_reports_and_acts_everywhere() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = register(server.address, "ana").await;
+    let (bob, mut other) = register(server.address, "bob").await;
+    let club = create(&mut owner, "The club").await;
+    let direct = answered(&mut other, json!({"type": "direct", "username": "ana"}), "room").await;
+    let direct = direct["room"].as_str().unwrap().to_owned();
+    for session in [&mut owner, &mut other] {
+        session.join(&direct).await;
+        session.join("lobby").await;
+    }
+    for room in [&direct, "lobby"] {
+        let seq = other.send_message(room, "buy this").await;
+        answered(&mut owner, json!({"type": "report", "room": room, "target": seq}), "done").await;
+    }
+    let (sam, _) = register(server.address, "sam").await;
+    server.make_moderator(&sam.id).await;
+    let mut sam = sam.hello(server.address).await;
+    let everywhere = json!({"type": "reports"});
+    for command in [everywhere.clone(), json!({"type": "audit"})] {
+        // the owner of a room is no moderator of the server
+        refused(&mut owner, command.clone(), "forbidden").await;
+        let (mut gus, _) = Session::enter(server.address, "lobby", "gus").await;
+        refused(&mut gus, command, "forbidden").await;
+    }
+    let page = answered(&mut sam, everywhere.clone(), "reports").await;
+    let reports = page["reports"].as_array().unwrap();
+    let places: Vec<_> = reports.iter().map(|report| report["room"].as_str().unwrap()).collect();
+    assert_eq!((places, page.get("room")), (vec!["lobby", &direct], None));
+    for report in reports {
+        let close = json!({"type": "close_report", "room": report["room"], "number": report["number"]});
+        // bob is in both rooms, and moderates neither
+        refused(&mut other, close.clone(), "forbidden").await;
+        answered(&mut sam, close, "done").await;
+    }
+    assert_eq!(answered(&mut sam, everywhere, "reports").await["reports"], json!([]));
+
+    let mute = json!({"type": "moderate", "action": "mute", "user": bob.id, "reason": "spam"});
+    answered(&mut sam, mute, "done").await;
+    let log = answered(&mut sam, json!({"type": "audit"}), "audit").await;
+    let records = log["records"].as_array().unwrap();
+    let acts: Vec<_> =
+        records.iter().map(|record| (record["act"].as_str().unwrap(), record.get("room"))).collect();
+    let (club, direct, lobby) = (json!(club), json!(direct), json!("lobby"));
+    let expected = [
+        ("mute", None),
+        ("close_report", Some(&direct)),
+        ("close_report", Some(&lobby)),
+        ("register", Some(&club)),
+    ];
+    assert_eq!(acts, expected);
+    let second =
+        answered(&mut sam, json!({"type": "audit", "before": records[0]["number"], "limit": 1}), "audit")
+            .await;
+    assert_eq!((&second["records"][0], &second["more"]), (&records[1], &json!(true)));
+    // a page of one room does not repeat the room
+    let of_club = answered(&mut owner, json!({"type": "audit", "room": club}), "audit").await;
+    assert_eq!(of_club["records"][0].get("room"), None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_can_leave_the_creation_of_rooms_to_its_moderators() {
     let room_creation = RoomCreation::Moderators;
     let server = start_with_accounts(chat_server::Config { room_creation, ..config() }).await;
