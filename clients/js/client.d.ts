@@ -303,6 +303,8 @@ export interface RoomInfo {
   title: string | null;
   /** What the room is about, in Markdown. */
   topic: string | null;
+  /** The topic as HTML, only if the client was created with `render`. Safe to insert. */
+  topicHtml?: string;
   /** Who can find the room. */
   visibility: 'public' | 'unlisted' | 'private' | 'direct' | (string & {});
   /** Who may join. */
@@ -372,6 +374,8 @@ export interface DirectoryEntry {
   room: string;
   title: string | null;
   topic: string | null;
+  /** The topic as HTML, only if the client was created with `render`. Safe to insert. */
+  topicHtml?: string;
   /** How many users are in the room now. */
   members: number;
   lastMessageAt?: string;
@@ -760,8 +764,8 @@ export class ChatClient extends Emitter<ClientEvents> {
   /** The user's rooms by name, a live view. `null` before they have arrived, and for guests. */
   readonly list: ReadonlyMap<string, ListEntry> | null;
   /**
-   * The users whom the user has blocked, a live view: hide their messages. By id, with the name that
-   * each had then; `null` for a guest who was not connected.
+   * The users whom the user has blocked, a live view: hide their messages. By id, with the name
+   * that each had then; `null` for a guest who was not connected.
    */
   readonly blocked: ReadonlyMap<string, string | null>;
   /**

@@ -55,8 +55,8 @@ const settingFields = ({ title, topic, visibility, join, post, slowModeS, mentio
 );
 
 /** The settings in `info`. Older servers have fewer of them. */
-const settingsOf = ({ title = null, topic = null, visibility = 'unlisted', join, post, slow_mode_s: slowModeS = 0, mention_room: mentionRoom = 'moderators' }) => (
-  { title, topic, visibility, join, post, slowModeS, mentionRoom }
+const settingsOf = ({ title = null, topic = null, topic_html: topicHtml, visibility = 'unlisted', join, post, slow_mode_s: slowModeS = 0, mention_room: mentionRoom = 'moderators' }) => (
+  { title, topic, ...(topicHtml !== undefined && { topicHtml }), visibility, join, post, slowModeS, mentionRoom }
 );
 
 /** What the user is in a room, from `you` or `info`. */
@@ -1445,8 +1445,8 @@ export class ChatClient extends Emitter {
   }
 
   /**
-   * A page of what moderators and owners have done: `{records, more}`, newest first. Without a name:
-   * in all rooms and on the server itself.
+   * A page of what moderators and owners have done: `{records, more}`, newest first. Without a
+   * name: in all rooms and on the server itself.
    */
   async audit(name, { before, limit } = {}) {
     const { records, more } = await this.#ask({ type: 'audit', room: name?.normalize('NFC'), before, limit });
@@ -1487,7 +1487,7 @@ export class ChatClient extends Emitter {
    */
   async directory({ query, after, limit } = {}) {
     const { rooms, more } = await this.#ask({ type: 'directory', query, after, limit });
-    const entry = ({ room, title = null, topic = null, members, last_message_at: lastMessageAt }) => ({ room, title, topic, members, lastMessageAt });
+    const entry = ({ room, title = null, topic = null, topic_html: topicHtml, members, last_message_at: lastMessageAt }) => ({ room, title, topic, topicHtml, members, lastMessageAt });
     return { rooms: rooms.map(entry), more };
   }
 

@@ -20,6 +20,7 @@ test('a private room is created, and others are invited', async (t) => {
   assert.deepEqual([entry.room, entry.kind, entry.title, entry.role], [club, 'private', 'The club', 'owner']);
   const { room } = await ana.join(club);
   assert.deepEqual([room.info.title, room.info.topic, room.info.visibility], ['The club', '*us*', 'private']);
+  assert.equal(room.info.topicHtml, undefined, 'it was not asked for');
   await assert.rejects(bob.join(club), { code: 'not_found' });
 
   const invited = next(bob, 'invited');

@@ -34,7 +34,7 @@ pub use memory::MemoryAccounts;
 pub use name::{look_alike_keys, look_alike_version};
 pub use password::{HashError, Password, PasswordError, PasswordHash, PasswordHashError};
 pub use profile::{Profile, ProfileChange};
-pub use rooms::{RoomChange, RoomEntry};
+pub use rooms::{BlockedUser, RoomChange, RoomEntry};
 pub use secret::{InviteCode, InviteHash, SecretError, TokenHash, TokenSecret};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteAccounts;

@@ -1,6 +1,6 @@
-//! A user's list of rooms.
+//! A user's list of rooms, and whom the user has blocked.
 
-use chat_protocol::{Epoch, Notify, RoomName};
+use chat_protocol::{Epoch, Notify, RoomName, UserId, Username};
 
 /// A room in the list of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,5 +92,22 @@ impl RoomChange {
             epoch: self.epoch,
             read_up_to: self.read_up_to,
         }
+    }
+}
+
+/// A user whom an account has blocked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct BlockedUser {
+    /// The id of the user.
+    pub id: UserId,
+    /// The name that the user had then, if it was known.
+    pub username: Option<Username>,
+}
+
+impl BlockedUser {
+    /// A user with this id and name.
+    pub fn new(id: UserId, username: Option<Username>) -> Self {
+        Self { id, username }
     }
 }

@@ -6,9 +6,9 @@ use chat_protocol::{Epoch, Role, RoomName, Timestamp, UserId, Username};
 use futures::future::BoxFuture;
 
 use crate::{
-    Account, AccountPage, AddError, AddTokenError, AddedToken, Counts, CreateError, Invite, InviteId,
-    NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation, RoomChange, RoomEntry,
-    StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
+    Account, AccountPage, AddError, AddTokenError, AddedToken, BlockedUser, Counts, CreateError, Invite,
+    InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation, RoomChange,
+    RoomEntry, StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
 };
 
 /// The maximum number of accounts in an [`AccountPage`].
@@ -348,12 +348,11 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store fails.
     fn unblock(&self, account: UserId, user: UserId) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// The users whom an account has blocked, ordered by their ids, and the names that they had
-    /// then.
+    /// The users whom an account has blocked, ordered by their ids.
     ///
     /// # Errors
     /// [`StoreError`] if the store fails.
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>>;
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<BlockedUser>, StoreError>>;
 
     /// The accounts that have a room in their lists and one of these names, whatever the case of
     /// the letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.

@@ -302,7 +302,7 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                         epoch,
                         seq,
                         oldest,
-                        info: RoomInfo { settings: info, standing: standing(seq) },
+                        info: RoomInfo { standing: standing(seq), ..info.into() },
                         members,
                         member_count,
                         first,
@@ -370,14 +370,23 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
             }),
         (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())
             .prop_map(|(room, seq, targets, by)| ServerFrame::Deleted(Deleted { room, seq, targets, by })),
-        (room(), any::<u64>(), option::of(username()), settings())
-            .prop_map(|(room, seq, by, info)| ServerFrame::RoomChanged(RoomChanged { room, seq, by, info })),
+        (room(), any::<u64>(), option::of(username()), settings()).prop_map(|(room, seq, by, info)| {
+            ServerFrame::RoomChanged(RoomChanged { room, seq, by, info: info.into() })
+        }),
         (room(), any::<u64>()).prop_map(|(room, n)| ServerFrame::You(You { room, standing: standing(n) })),
         (room(), any::<(u64, u64)>(), option::of((stored(), stored())), option::of(settings())).prop_map(
             |(room, (first_seq, seq), lists, info)| {
                 let recovered = lists.is_some();
                 let (messages, changed) = lists.unzip();
-                ServerFrame::Sync(SyncFrame { room, first_seq, seq, recovered, messages, changed, info })
+                ServerFrame::Sync(SyncFrame {
+                    room,
+                    first_seq,
+                    seq,
+                    recovered,
+                    messages,
+                    changed,
+                    info: info.map(Into::into),
+                })
             }
         ),
         (room(), members(), vec(username(), 0..4), any::<u64>(), any::<bool>()).prop_map(

@@ -88,9 +88,9 @@ pub struct Config {
     pub timings: Timings,
 }
 
-/// Who may create rooms: by joining one that does not exist, by registering one that has a name, and
-/// by creating a private one. Only users with an account register rooms and create private ones. The
-/// default room of the site always exists.
+/// Who may create rooms: by joining one that does not exist, by registering one that has a name,
+/// and by creating a private one. Only users with an account register rooms and create private
+/// ones. The default room of the site always exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RoomCreation {
     /// All users.

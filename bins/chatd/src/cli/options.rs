@@ -109,9 +109,9 @@ pub(crate) struct Options {
 
     /// Who may create rooms: everyone, users with an account, or moderators of the server
     ///
-    /// A room is created by joining one that does not exist yet. Whoever may not create rooms joins
-    /// those that have members, messages or an owner, and the default room of the site. Registering
-    /// a room and creating a private one needs an account, too.
+    /// A room is created by joining one that does not exist yet. Users who may not create rooms
+    /// join those that have members, messages or an owner, and the default room of the site.
+    /// Registering a room and creating a private one needs an account, too.
     #[arg(long, group = RELOADABLE, env = "CHATD_ROOM_CREATION", value_name = "everyone|accounts|moderators", default_value = "everyone", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) room_creation: CreationMode,
 

@@ -5,7 +5,7 @@ use futures::future::join_all;
 
 use super::Accounts;
 use super::helpers::{create, epoch, room, unknown};
-use crate::{AccountStore, AddError, MAX_BLOCKED, MAX_ROOMS, Notify, RoomChange, RoomEntry};
+use crate::{AccountStore, AddError, BlockedUser, MAX_BLOCKED, MAX_ROOMS, Notify, RoomChange, RoomEntry};
 
 /// A change that only adds a room.
 fn change() -> RoomChange {
@@ -157,12 +157,12 @@ pub async fn a_user_is_blocked_and_unblocked(accounts: Accounts) {
     assert!(!unblock(&bob).await);
     assert!(block(&bob, name("bob")).await && block(&guest, None).await);
     assert!(!block(&bob, name("Bob")).await, "it is blocked already");
-    let mut expected = [(bob.clone(), name("bob")), (guest.clone(), None)];
+    let mut expected = [BlockedUser::new(bob.clone(), name("bob")), BlockedUser::new(guest.clone(), None)];
     expected.sort();
     assert_eq!(store.blocked(ana.clone()).await.unwrap(), expected);
     assert_eq!(store.blocked(bob.clone()).await.unwrap(), []);
     assert!(unblock(&bob).await);
-    assert_eq!(store.blocked(ana.clone()).await.unwrap(), [(guest, None)]);
+    assert_eq!(store.blocked(ana.clone()).await.unwrap(), [BlockedUser::new(guest, None)]);
     assert!(!store.unblock(unknown(), bob.clone()).await.unwrap());
     let refused = store.block(unknown(), bob.clone(), None).await;
     assert!(matches!(refused, Err(AddError::NoAccount)), "{refused:?}");

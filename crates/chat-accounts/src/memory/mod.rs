@@ -12,9 +12,9 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use crate::{
-    Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, Counts, CreateError, Invite,
-    InviteHash, InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation,
-    RoomChange, RoomEntry, StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
+    Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, BlockedUser, Counts,
+    CreateError, Invite, InviteHash, InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange,
+    Reservation, RoomChange, RoomEntry, StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
 };
 
 /// Accounts in memory, lost when the process ends. It never fails.
@@ -237,8 +237,11 @@ impl AccountStore for MemoryAccounts {
         })
     }
 
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>> {
-        self.with(move |tables| Ok(tables.blocked.get(&account).cloned().into_iter().flatten().collect()))
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<BlockedUser>, StoreError>> {
+        self.with(move |tables| {
+            let blocked = tables.blocked.get(&account).cloned().into_iter().flatten();
+            Ok(blocked.map(|(id, username)| BlockedUser::new(id, username)).collect())
+        })
     }
 
     fn drop_room(&self, account: UserId, room: RoomName) -> BoxFuture<'_, Result<bool, StoreError>> {

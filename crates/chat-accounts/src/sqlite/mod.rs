@@ -18,9 +18,9 @@ use futures::future::{BoxFuture, FutureExt, ready};
 
 use self::taken::Taken;
 use crate::{
-    Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, Counts, CreateError, Invite,
-    InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation, RoomChange,
-    RoomEntry, StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
+    Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, BlockedUser, Counts,
+    CreateError, Invite, InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation,
+    RoomChange, RoomEntry, StoreError, Subject, Token, TokenHash, TokenId, TokenKind,
 };
 
 /// The maximum number of expired rows of a table that are removed in one transaction: other work
@@ -302,7 +302,7 @@ impl AccountStore for SqliteAccounts {
         self.write(SyncMode::Full, move |connection| rooms::unblock(connection, &account, &user))
     }
 
-    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<(UserId, Option<Username>)>, StoreError>> {
+    fn blocked(&self, account: UserId) -> BoxFuture<'_, Result<Vec<BlockedUser>, StoreError>> {
         self.read(move |connection| rooms::blocked(connection, &account))
     }
 

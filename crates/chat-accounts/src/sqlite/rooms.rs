@@ -6,7 +6,9 @@ use diesel::prelude::*;
 
 use super::schema::{RoomRow, account_names, account_rooms, accounts, blocked_users, user_id, username};
 use super::{Done, Failure, accounts as stored};
-use crate::{AddError, MAX_BLOCKED, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys};
+use crate::{
+    AddError, BlockedUser, MAX_BLOCKED, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys,
+};
 
 pub(super) fn keep(
     connection: &mut SqliteConnection,
@@ -87,10 +89,7 @@ pub(super) fn unblock(connection: &mut SqliteConnection, account: &UserId, user:
     Ok(diesel::delete(row).execute(connection)? > 0)
 }
 
-pub(super) fn blocked(
-    connection: &mut SqliteConnection,
-    account: &UserId,
-) -> Done<Vec<(UserId, Option<Username>)>> {
+pub(super) fn blocked(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<BlockedUser>> {
     let rows: Vec<(String, Option<String>)> = blocked_users::table
         .filter(blocked_users::account.eq(account.as_str()))
         .order(blocked_users::user)
@@ -98,7 +97,7 @@ pub(super) fn blocked(
         .load(connection)?;
     let mut blocked = Vec::with_capacity(rows.len());
     for (id, name) in rows {
-        blocked.push((user_id(&id)?, name.as_deref().map(username).transpose()?));
+        blocked.push(BlockedUser::new(user_id(&id)?, name.as_deref().map(username).transpose()?));
     }
     Ok(blocked)
 }

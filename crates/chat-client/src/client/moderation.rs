@@ -176,8 +176,8 @@ impl Client {
     /// than `before`. A page has up to 50. Cancel-safe.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses users who are no moderators; those of
-    /// all rooms are for moderators of the server.
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators; the
+    /// reports of all rooms are for moderators of the server.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -220,8 +220,8 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// Those of [`history`](Self::history). The server refuses users who are no moderators; what was
-    /// done everywhere is for moderators of the server.
+    /// Those of [`history`](Self::history). The server refuses users who are no moderators; what
+    /// was done everywhere is for moderators of the server.
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {

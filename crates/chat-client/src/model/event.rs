@@ -78,6 +78,8 @@ pub enum Event {
         room: RoomName,
         /// All settings.
         info: RoomSettings,
+        /// The topic as sanitised HTML; see [`Options::render`](crate::Options::render).
+        topic_html: Option<Arc<str>>,
     },
     /// The role of the user in a room has changed, or the user was muted or may post again.
     StandingChanged {
@@ -225,6 +227,8 @@ pub struct Joined {
     pub oldest: u64,
     /// The settings of the room.
     pub info: RoomSettings,
+    /// The topic as sanitised HTML; see [`Options::render`](crate::Options::render).
+    pub topic_html: Option<Arc<str>>,
     /// The user's role in the room, and whether it is muted.
     pub standing: Standing,
     /// The first page of the members, ordered by username. It replaces an earlier list.

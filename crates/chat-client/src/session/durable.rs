@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chat_protocol::RoomName;
 use chat_protocol::v2::{
-    Deleted, Edited, HistoryPage, MessageFrame, Reactions, RoomChanged, StoredMessage, SyncFrame,
+    Deleted, Edited, HistoryPage, MessageFrame, Reactions, RoomChanged, RoomInfo, StoredMessage, SyncFrame,
 };
 use serde::Deserialize;
 
@@ -92,7 +92,7 @@ impl Session {
             self.unexpected(None, "a change of the settings");
         } else if self.follows(&changed.room.clone(), changed.seq..=changed.seq, text) {
             let RoomChanged { room, info, .. } = changed;
-            self.events.push_back(Event::RoomChanged { room, info });
+            self.events.push_back(room_changed(room, info));
         }
     }
 
@@ -113,7 +113,7 @@ impl Session {
                 };
                 let after = first_seq.saturating_sub(1);
                 stream.apply(after, seq, messages, changed, &mut self.events, &self.counters);
-                let changed = info.map(|info| Event::RoomChanged { room: name, info });
+                let changed = info.map(|info| room_changed(name, info));
                 self.events.extend(changed);
             }
             Fit::Next => {
@@ -209,4 +209,8 @@ impl Session {
             stream.advance(seq);
         }
     }
+}
+
+fn room_changed(room: RoomName, RoomInfo { settings: info, topic_html, .. }: RoomInfo) -> Event {
+    Event::RoomChanged { room, info, topic_html }
 }

@@ -43,6 +43,7 @@ impl Session {
             epoch: epoch.clone(),
             seq,
             oldest,
+            topic_html: info.topic_html,
             info: info.settings,
             standing: info.standing,
             members,

@@ -29,7 +29,7 @@ browserTest('a guest finds a public room and joins it', async (fixture) => {
     return (await found(gus)).length === 2;
   });
   const tea = gus.page.locator('#directory-list [data-room="tea"]');
-  assert.match(await tea.innerText(), /Tea and cake\s+#tea\s+All about \*tea\*\s+1 person here now, last message /);
+  assert.match(await tea.innerText(), /Tea and cake\s+#tea\s+All about tea\s+1 person here now, last message /);
   assert.deepEqual(await violations(gus, 'the public rooms'), []);
   for (const width of [1280, 320]) {
     await gus.page.setViewportSize({ width, height: 667 });
@@ -43,7 +43,8 @@ browserTest('a guest finds a public room and joins it', async (fixture) => {
   await gus.page.getByRole('button', { name: 'Join Tea and cake' }).click();
   await gus.waitForRoom('Tea and cake');
   await gus.waitForMessage('hello');
-  assert.equal(await gus.text('#room-topic'), 'All about *tea*');
+  assert.equal(await gus.text('#room-topic'), 'All about tea');
+  assert.equal(await gus.page.locator('#people-topic em').innerText(), 'tea');
 });
 
 browserTest('an owner gives a room a title and a topic, and everyone sees them at once', async (fixture) => {
@@ -61,15 +62,17 @@ browserTest('an owner gives a room a title and a topic, and everyone sees them a
   assert.equal(await olga.focused(), 'room-settings-name');
   assert.equal(await olga.page.locator('#room-settings-visibility').inputValue(), 'public');
   assert.equal(await olga.text('#room-settings-name-hint'), 'Without a title, the room is called #tea.');
-  const topic = `${'All about <b>tea</b> and cake. '.repeat(10)}The end.`;
+  const topic = `${'All about <b>tea</b> and cake. '.repeat(10)}[The end](https://example.org/end).`;
+  const text = topic.replace(/\[(.*)\]\(.*\)/, '$1');
   await olga.page.locator('#room-settings-name').fill('Tea & <cake>');
   await olga.page.locator('#room-settings-topic').fill(topic);
   assert.deepEqual(await violations(olga, 'the settings'), []);
   await olga.page.locator('#room-settings-submit').click();
   await gus.waitForRoom('Tea & <cake>');
-  assert.equal(await gus.text('#room-topic'), topic);
-  assert.equal(await gus.page.locator('#room-topic').getAttribute('title'), topic);
-  assert.equal(await gus.text('#people-topic'), topic);
+  assert.equal(await gus.text('#room-topic'), text);
+  assert.equal(await gus.page.locator('#room-topic').getAttribute('title'), text);
+  assert.equal(await gus.text('#people-topic'), text);
+  assert.equal(await gus.page.locator('#people-topic a').getAttribute('href'), 'https://example.org/end');
   assert.equal(await gus.page.title(), 'Tea & <cake> – chatd');
   assert.deepEqual(await gus.page.locator('#rooms-list .room-name').allInnerTexts(), ['Tea & <cake>']);
   assert.equal(await gus.page.locator('#compose-text').getAttribute('placeholder'), 'Message Tea & <cake>');

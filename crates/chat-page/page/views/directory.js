@@ -1,6 +1,7 @@
 // The dialog with the public rooms. It is loaded when it is opened for the first time.
 
 import { closable, h, icon, loadStyles, setText } from '../dom.js';
+import { textOf } from '../text/html.js';
 import { full } from '../text/time.js';
 import { hash, inWords, label, plural, when } from '../text/words.js';
 
@@ -77,13 +78,13 @@ export class Directory {
     }
   }
 
-  #item({ room, title, topic, members, lastMessageAt }) {
+  #item({ room, title, topicHtml, members, lastMessageAt }) {
     const isJoined = this.#chat.rooms.has(room);
     const name = label({ room, title });
     const active = lastMessageAt ? new Date(lastMessageAt) : null;
     return h('li', { class: 'entry', 'data-room': room },
       h('div', { class: 'entry-head' }, h('strong', { dir: 'auto' }, name), title && h('span', { class: 'quiet', dir: 'auto' }, hash(room))),
-      topic && h('p', { class: 'entry-text', dir: 'auto' }, topic),
+      topicHtml && h('p', { class: 'entry-text', dir: 'auto' }, textOf(topicHtml).trim()),
       h('p', { class: 'quiet' }, `${plural(members, 'person', 'people')} here now`, active ? ', last message ' : ', no messages yet',
         active && h('time', { datetime: lastMessageAt, title: full(active) }, when(active))),
       h('div', { class: 'entry-buttons' }, h('button', { type: 'button', 'aria-label': `${isJoined ? 'Open' : 'Join'} ${name}`, onclick: ({ currentTarget }) => this.#join(room, currentTarget) }, isJoined ? 'Open' : 'Join')));

@@ -1,12 +1,13 @@
 // What the room is called, and what it is about: in the header, and above the people.
 
 import { byId, h, setText } from '../dom.js';
+import { insertServerHtml, textOf } from '../text/html.js';
 
 export class Heading {
   #title = byId('room-title');
-  /** One line. The whole text is above the people, too: a phone has no pointer to show a title. */
+  /** One line of text. The whole topic is above the people, too, with its links. */
   #topic = h('p', { id: 'room-topic', class: 'room-topic', dir: 'auto', hidden: true });
-  #about = h('p', { id: 'people-topic', class: 'people-topic', dir: 'auto', hidden: true });
+  #about = h('div', { id: 'people-topic', class: 'people-topic body', dir: 'auto', hidden: true });
   #copyLink = byId('copy-link');
   #leave = byId('leave-room');
   #unsubscribes = [];
@@ -30,9 +31,13 @@ export class Heading {
     setText(this.#title, name);
     this.#title.title = name;
     this.#title.dataset.sign = room?.sign ?? '';
-    const topic = room?.room.info?.topic ?? '';
-    for (const element of [this.#topic, this.#about]) setText(element, topic);
-    this.#topic.title = topic;
+    const { topic = null, topicHtml = '' } = room?.room.info ?? {};
+    const text = textOf(topicHtml).trim();
+    setText(this.#topic, text);
+    this.#topic.title = text;
+    if (this.#about.dataset.topic !== (topic ?? '')) insertServerHtml(this.#about, topicHtml);
+    this.#about.dataset.topic = topic ?? '';
+    this.#about.hidden = text === '';
     this.#copyLink.hidden = room?.isDirect === true;
     labelled(this.#copyLink, room?.isForMembers ? 'Invite people' : 'Copy a link to this room');
     labelled(this.#leave, room?.isDirect ? 'Hide this conversation' : 'Leave this room');

@@ -34,7 +34,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             room: change.room.clone(),
             seq: change.seq,
             by: change.by.clone(),
-            info: change.settings.clone(),
+            info: change.settings.clone().into(),
         }),
         Event::StandingChanged { room, standing } => {
             ServerFrame::You(You { room: room.clone(), standing: *standing })
@@ -46,7 +46,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             recovered: range.outcome.is_some(),
             messages: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.messages, &nobody)),
             changed: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.changed, &nobody)),
-            info: range.settings.as_deref().cloned(),
+            info: range.settings.as_deref().cloned().map(Into::into),
         }),
         Event::Notice { room, level, body, .. } => {
             ServerFrame::Notice(Notice { room: room.clone(), level: *level, body: Arc::clone(body) })
@@ -76,7 +76,11 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             epoch: snapshot.epoch.clone(),
             seq: snapshot.seq,
             oldest: snapshot.oldest,
-            info: RoomInfo { settings: (*snapshot.settings).clone(), standing: snapshot.standing },
+            info: RoomInfo {
+                settings: (*snapshot.settings).clone(),
+                topic_html: None,
+                standing: snapshot.standing,
+            },
             members: snapshot.members.clone(),
             member_count: snapshot.member_count as u64,
             first: snapshot.first,

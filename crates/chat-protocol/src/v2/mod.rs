@@ -31,7 +31,7 @@ pub use event::frame;
 pub use list::{Blocked, BlockedUser, Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use reactions::{ReactionChange, ReactionCount, Reactions};
 pub use read::{Rejected, read};
-pub use rendered::{RENDERED_BYTES, Written, write_rendered};
+pub use rendered::{RENDERED_BYTES, Renderer, Written, write_rendered};
 pub use rooms::{
     AuditInfo, AuditPage, DirectRoom, DirectoryEntry, DirectoryPage, InviteLinkFrame, Invited, ReportInfo,
     ReportsPage,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
+use super::{PAGE_BYTES, RoomInfo, ServerFrame, StoredMessage, frame, write_frame};
 use crate::model::json_length;
-use crate::{Event, Message, RoomName, Timestamp};
+use crate::{Event, Message, RoomName, Timestamp, Topic};
 
 /// The maximum number of bytes of message texts that are rendered for one frame, newest messages
 /// first. This bounds the time it takes.
@@ -28,12 +28,22 @@ pub struct Written<'a> {
     pub body: &'a Arc<str>,
 }
 
-/// Appends the event as [`write()`](super::write()) does, with `html` in each message: the
-/// sanitised HTML that `render` returns.
+/// Renders texts to sanitised HTML.
+pub trait Renderer {
+    /// The HTML of a message.
+    fn message(&self, message: Written<'_>) -> Arc<str>;
+
+    /// The HTML of the topic of a room.
+    fn topic(&self, topic: &Topic) -> Arc<str>;
+}
+
+/// Appends the event as [`write()`](super::write()) does, with `html` in each message and
+/// `topic_html` in the settings of a room that has a topic.
 ///
 /// The oldest messages have no `html` if the frame would exceed [`PAGE_BYTES`] with it, or if their
 /// texts exceed [`RENDERED_BYTES`].
-pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<str>, out: &mut Vec<u8>) {
+pub fn write_rendered(event: &Event, renderer: &impl Renderer, out: &mut Vec<u8>) {
+    let render = |message: Written<'_>| renderer.message(message);
     let Some(mut frame) = frame(event) else { return };
     match (&mut frame, event) {
         (ServerFrame::Message(frame), Event::Message { message, .. }) => {
@@ -53,18 +63,23 @@ pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<
         }
         (ServerFrame::Joined(joined), Event::Joined(snapshot)) => {
             let changed = joined.changed.as_deref_mut().unwrap_or_default();
-            let size = size(snapshot.changed.iter().flatten().chain(&snapshot.messages));
+            let size = size(snapshot.changed.iter().flatten().chain(&snapshot.messages))
+                + add_topic(&mut joined.info, renderer);
             add_html(&joined.room, [changed, &mut joined.messages], size, render);
         }
         (ServerFrame::Sync(sync), Event::Sync(range)) => {
             let outcome = range.outcome.iter();
-            let size = size(outcome.flat_map(|outcome| outcome.changed.iter().chain(&outcome.messages)));
+            let size = size(outcome.flat_map(|outcome| outcome.changed.iter().chain(&outcome.messages)))
+                + sync.info.as_mut().map_or(0, |info| add_topic(info, renderer));
             let lists = [&mut sync.changed, &mut sync.messages];
             add_html(&sync.room, lists.map(|list| list.as_deref_mut().unwrap_or_default()), size, render);
         }
         (ServerFrame::History(page), Event::History(history)) => {
             let size = size(history.messages.iter());
             add_html(&page.room, [&mut [], &mut page.messages], size, render);
+        }
+        (ServerFrame::RoomChanged(changed), _) => {
+            add_topic(&mut changed.info, renderer);
         }
         _ => {}
     }
@@ -76,13 +91,19 @@ fn size<'m>(messages: impl Iterator<Item = &'m Arc<Message>>) -> usize {
     messages.map(|message| message.encoded_size()).sum()
 }
 
+/// Renders the topic of a room, and returns how much longer the frame is by it.
+fn add_topic(info: &mut RoomInfo, renderer: &impl Renderer) -> usize {
+    info.topic_html = info.settings.topic.as_ref().map(|topic| renderer.topic(topic));
+    info.topic_html.as_deref().map_or(0, |html| FIELD + json_length(html))
+}
+
 /// Renders the messages of two lists, of which the second has the newer ones. Without `html`, they
 /// have `size` bytes together.
 fn add_html(
     room: &RoomName,
     [older, newer]: [&mut [StoredMessage]; 2],
     size: usize,
-    mut render: impl FnMut(Written<'_>) -> Arc<str>,
+    render: impl Fn(Written<'_>) -> Arc<str>,
 ) {
     let (mut encoded, mut rendered) = (size, 0);
     for message in older.iter_mut().chain(newer).rev() {
@@ -105,6 +126,19 @@ mod tests {
     use super::*;
     use crate::{Content, DeletedBy, Epoch, Message, MessageId, MessagePage, Text, Username};
 
+    /// Renders everything to the same HTML.
+    struct Always<'h>(&'h str);
+
+    impl Renderer for Always<'_> {
+        fn message(&self, _: Written<'_>) -> Arc<str> {
+            self.0.into()
+        }
+
+        fn topic(&self, _: &Topic) -> Arc<str> {
+            self.0.into()
+        }
+    }
+
     fn history_page(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {
             let (id, from) = (MessageId::from_random(seq.into()), Username::parse("ana").unwrap());
@@ -126,7 +160,7 @@ mod tests {
     /// Which messages have `html`, and the length of the frame.
     fn written(event: &Event, html: &str) -> (Vec<bool>, usize) {
         let mut out = Vec::new();
-        write_rendered(event, |_| html.into(), &mut out);
+        write_rendered(event, &Always(html), &mut out);
         let ServerFrame::History(page) = serde_json::from_slice(&out).unwrap() else { panic!("a page") };
         let has_html = |message: &StoredMessage| matches!(message, StoredMessage::Text { html: Some(_), .. });
         (page.messages.iter().map(has_html).collect(), out.len())

@@ -86,6 +86,9 @@ pub struct DirectoryEntry {
     /// What the room is about, in Markdown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    /// The topic as sanitised HTML, if the session asked for rendered text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_html: Option<Arc<str>>,
     /// How many users are in the room now.
     pub members: u64,
     /// When the newest message was sent. Absent if there is none.

@@ -312,8 +312,8 @@ pub struct RoomChanged {
     /// Who has changed them. Absent: who runs the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Username>,
-    /// All settings of the room, as they are from now on.
-    pub info: RoomSettings,
+    /// All settings of the room, as they are from now on. Without what the user is there.
+    pub info: RoomInfo,
 }
 
 /// The settings of a room, and what the user is there.
@@ -323,9 +323,18 @@ pub struct RoomInfo {
     /// The settings.
     #[serde(flatten)]
     pub settings: RoomSettings,
+    /// The topic as sanitised HTML, if the session asked for rendered text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_html: Option<Arc<str>>,
     /// What the user is in the room.
     #[serde(flatten)]
     pub standing: Standing,
+}
+
+impl From<RoomSettings> for RoomInfo {
+    fn from(settings: RoomSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
 }
 
 /// The role of the user in a room has changed, or the user was muted or may post again.
@@ -411,9 +420,10 @@ pub struct SyncFrame {
     /// The messages before the range that were changed in it or later, oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<StoredMessage>>,
-    /// The settings of the room, which may have been changed in the range.
+    /// The settings of the room, which may have been changed in the range. Without what the user is
+    /// there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub info: Option<RoomSettings>,
+    pub info: Option<RoomInfo>,
 }
 
 /// A message in a list of messages of one room, in its current state.

@@ -90,6 +90,7 @@ fn server_frames_with_all_fields_are_written() {
             oldest: 3,
             info: RoomInfo {
                 settings: RoomSettings::default().post(MayPost::Moderators),
+                topic_html: None,
                 standing: Standing::new(Some(RoomRole::Owner), None),
             },
             members: vec![info("ana"), info("bob")],
@@ -139,7 +140,7 @@ fn server_frames_with_all_fields_are_written() {
             room: room(),
             seq: 9,
             by: Some(name("ana")),
-            info: RoomSettings::default().join(MayJoin::Accounts),
+            info: RoomSettings::default().join(MayJoin::Accounts).into(),
         }),
         ServerFrame::You(You {
             room: room(),
@@ -165,7 +166,7 @@ fn server_frames_with_all_fields_are_written() {
             recovered: true,
             messages: Some(vec![deleted()]),
             changed: Some(vec![]),
-            info: Some(RoomSettings::default()),
+            info: Some(RoomInfo { topic_html: Some(Arc::from("<p>x</p>")), ..RoomInfo::default() }),
         }),
         ServerFrame::Presence(Presence {
             room: room(),
@@ -234,7 +235,7 @@ fn server_frames_with_all_fields_are_written() {
     {"type":"warned","room":"lobby","by":"bob","reason":"be nice","at":"2026-11-24T08:00:00.123Z"}
     {"type":"roles","ref":"r1","room":"lobby","roles":[{"username":"ana","user":"u_ana","role":"moderator"}],"more":true}
     {"type":"done","ref":"r1"}
-    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"visibility":"unlisted","join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators"}}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"visibility":"unlisted","join":"everyone","post":"everyone","slow_mode_s":0,"mention_room":"moderators","topic_html":"<p>x</p>"}}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
     {"type":"typing","room":"lobby","username":"bob"}
     {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}

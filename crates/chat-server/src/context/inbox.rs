@@ -432,7 +432,7 @@ impl ListHandle {
     ) -> Result<Vec<ServerFrame>, ListError> {
         let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
         let blocked = accounts.store().blocked(id.clone()).await?;
-        *self.rooms.blocked.lock() = blocked.iter().map(|(user, _)| user.clone()).collect();
+        *self.rooms.blocked.lock() = blocked.iter().map(|user| user.id.clone()).collect();
         let mut stored = accounts.store().rooms(id.clone()).await?;
         // those that the user got while it was not connected
         for (room, _) in engine.access().rooms_of(self.rooms.ids.clone()).await? {
@@ -471,8 +471,9 @@ impl ListHandle {
             lists.push(RoomList { entries: Vec::new(), more: false, blocked: Vec::new() });
         }
         if let Some(list) = lists.last_mut() {
+            let blocked = blocked.into_iter();
             list.blocked =
-                blocked.into_iter().map(|(user, username)| BlockedUser { user, username }).collect();
+                blocked.map(|user| BlockedUser { user: user.id, username: user.username }).collect();
         }
         Ok(lists.into_iter().map(ServerFrame::Rooms).collect())
     }

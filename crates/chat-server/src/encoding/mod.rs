@@ -106,7 +106,7 @@ struct V2Html(Arc<Rendered>);
 
 impl Dialect for V2Html {
     fn write(&self, event: &Event, json: &mut Vec<u8>) {
-        v2::write_rendered(event, |message| self.0.html(message), json);
+        v2::write_rendered(event, &*self.0, json);
     }
 
     fn size_hint(&self, event: &Event) -> usize {

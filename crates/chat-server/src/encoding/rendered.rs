@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chat_markdown::{RemoteImages, Renderer};
-use chat_protocol::v2::Written;
-use chat_protocol::{RoomName, Timestamp};
+use chat_protocol::v2::{self, Written};
+use chat_protocol::{RoomName, Timestamp, Topic};
 use chat_rooms::IsGone;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -57,8 +57,14 @@ impl Rendered {
         self.renderer.render(body).into()
     }
 
-    /// The sanitised HTML of a message.
-    pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
+    /// Removes redacted messages from the cache.
+    pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
+        self.cache.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
+    }
+}
+
+impl v2::Renderer for Rendered {
+    fn message(&self, message: Written<'_>) -> Arc<str> {
         let key = (message.room.clone(), message.seq, message.changed_seq);
         let render = || {
             let text = self.renderer.render(message.body).into();
@@ -68,9 +74,8 @@ impl Rendered {
         html.text
     }
 
-    /// Removes redacted messages from the cache.
-    pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
-        self.cache.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
+    fn topic(&self, topic: &Topic) -> Arc<str> {
+        self.render(topic.as_str())
     }
 }
 

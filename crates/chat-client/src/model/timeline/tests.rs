@@ -125,6 +125,7 @@ fn joined(seq: u64, oldest: u64, messages: Vec<StoredMessage>, recovered: bool) 
         seq,
         oldest,
         info: RoomSettings::default(),
+        topic_html: None,
         standing: Standing::default(),
         members,
         member_count,

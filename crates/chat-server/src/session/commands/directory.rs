@@ -29,8 +29,11 @@ impl Session {
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         let limit = page_size(limit, DEFAULT, MAX);
         let context = Arc::clone(&self.context);
+        let has_html =
+            self.state.as_ref().is_some_and(|state| self.context.encodings.has_html(state.encoding));
         let work = async move {
-            let answer = match page(&context, query.as_deref().map(fold), after, limit).await {
+            let found = page(&context, query.as_deref().map(fold), after, limit, has_html).await;
+            let answer = match found {
                 Ok(page) => ServerFrame::Directory(DirectoryPage { reference, ..page }),
                 Err(error) => {
                     tracing::debug!(%error, "the directory can't be read");
@@ -48,6 +51,7 @@ async fn page(
     query: Option<String>,
     after: usize,
     limit: usize,
+    has_html: bool,
 ) -> Result<DirectoryPage, chat_history::HistoryError> {
     let rooms = context.directory.rooms(&context.engine).await?;
     let is_found = |room: &&chat_history::PublicRoom| query.as_ref().is_none_or(|query| matches(room, query));
@@ -56,6 +60,12 @@ async fn page(
         room: room.room.clone(),
         title: room.settings.title.clone(),
         topic: room.settings.topic.clone(),
+        topic_html: room
+            .settings
+            .topic
+            .as_ref()
+            .filter(|_| has_html)
+            .map(|topic| context.rendered.render(topic.as_str())),
         members: context.engine.members(&room.room).map_or(0, |members| members.total() as u64),
         last_message_at: room.last_message_at,
     };

@@ -8,7 +8,7 @@ use chat_history::{HistoryError, MessageKey};
 use chat_log::Passed;
 use chat_protocol::v2::{
     ErrorCode, FOUND_MESSAGES, FOUND_MESSAGES_DEFAULT, Found, FoundMessage, PAGE_BYTES, RENDERED_BYTES,
-    Search, ServerFrame, StoredMessage, Written,
+    Renderer, Search, ServerFrame, StoredMessage, Written,
 };
 use chat_protocol::{Identity, Message, Reference, RoomName, UserId};
 use chat_search::{Cursor, Query, QueryError, SearchError};
@@ -231,7 +231,7 @@ async fn frames(
             rendered += body.len();
             if asker.has_html && rendered <= RENDERED_BYTES {
                 let (room, seq, changed_seq, sent_at) = (&message.room, *seq, *changed_seq, *sent_at);
-                let text = context.rendered.html(Written { room, seq, changed_seq, sent_at, body });
+                let text = context.rendered.message(Written { room, seq, changed_seq, sent_at, body });
                 encoded += encoded_html(&text);
                 *html = (encoded <= PAGE_BYTES).then_some(text);
             }

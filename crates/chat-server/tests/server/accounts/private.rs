@@ -687,6 +687,34 @@ async fn guests_may_be_kept_from_creating_rooms() {
     server.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_rendered_for_those_who_asked_for_html() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut ana) = register(server.address, "ana").await;
+    ana.join("tea").await;
+    let create =
+        json!({"type": "create_room", "room": "tea", "topic": "*one* <script>", "visibility": "public"});
+    answered(&mut ana, create, "ack").await;
+    let plain = answered(
+        &mut Session::hello(server.address, "gus").await,
+        json!({"type": "join", "room": "tea"}),
+        "joined",
+    )
+    .await;
+    assert_eq!((&plain["info"]["topic"], plain["info"].get("topic_html")), (&json!("*one* <script>"), None));
+    let mut session = Session::without_hello(server.address).await;
+    session.send(&json!({"type": "hello", "username": "eve", "render": true})).await;
+    session.next("welcome").await;
+    let joined = session.join("tea").await;
+    assert_eq!(joined["info"]["topic_html"], "<p dir=\"auto\"><em>one</em> &lt;script&gt;</p>\n");
+    let page = answered(&mut session, json!({"type": "directory"}), "directory").await;
+    assert_eq!(page["rooms"][0]["topic_html"], joined["info"]["topic_html"]);
+    answered(&mut ana, json!({"type": "configure_room", "room": "tea", "topic": "two"}), "ack").await;
+    let changed = session.next("room_changed").await;
+    assert_eq!(changed["info"]["topic_html"], "<p dir=\"auto\">two</p>\n");
+    server.stop().await.unwrap();
+}
+
 /// A user who is blocked is not heard, and does not learn of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_user_is_silent() {
