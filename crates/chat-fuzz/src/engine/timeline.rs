@@ -199,7 +199,8 @@ impl Timeline {
 
     pub(super) fn room_changed(&mut self, changed: &RoomChanged, store: &HeldHistory) {
         let event = store.event(&self.room, changed.seq);
-        let is_right = matches!(&event, Some(Logged::RoomChange(settings)) if *settings == changed.info.settings);
+        let is_right =
+            matches!(&event, Some(Logged::RoomChange(settings)) if *settings == changed.info.settings);
         assert!(is_right, "{changed:?}, not {event:?}");
         self.moves(&changed.room, changed.seq, changed.seq);
     }
