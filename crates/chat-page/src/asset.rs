@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -11,7 +13,7 @@ use flate2::write::GzEncoder;
 use http::HeaderValue;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::emoji;
+use crate::{emoji, site_name};
 
 #[derive(RustEmbed)]
 #[folder = "page/"]
@@ -43,32 +45,45 @@ pub(crate) struct Asset {
     pub(crate) etag: HeaderValue,
 }
 
-/// The files requested so far, by path, with the hash of their contents.
+/// The files, and the name of the site in them.
 #[derive(Debug, Default)]
-pub(crate) struct Assets(Mutex<HashMap<String, ([u8; 32], Asset)>>);
+pub(crate) struct Assets {
+    /// The files requested so far, by path, with the hash of their contents.
+    cached: Mutex<HashMap<String, ([u8; 32], Asset)>>,
+    /// `None`: the name that the files have.
+    site_name: RwLock<Option<String>>,
+}
 
 impl Assets {
+    /// Sets the name of the site.
+    pub(crate) fn set_site_name(&self, name: &str) {
+        // A value is replaced as a whole, so it is valid even if a lock is poisoned.
+        *self.site_name.write().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Returns the file at a path, or `None` if there is none. It is compressed on the first
     /// request, and again if its contents have changed.
     pub(crate) fn get(&self, path: &str) -> Option<Asset> {
         let File { name, audience, data, hash } = find(path)?;
+        let site_name = self.site_name.read().unwrap_or_else(PoisonError::into_inner);
         // The map is consistent even if the lock is poisoned: it is only changed by a single
         // insertion.
-        let mut cached = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, asset)) = cached.get(path).filter(|(cached, _)| *cached == hash) {
             return Some(asset.clone());
         }
-        let plain = match (name.ends_with(".js"), str::from_utf8(&data)) {
-            (true, Ok(script)) => Bytes::from(without_comments(script)),
+        let text = str::from_utf8(&data).ok();
+        let named = site_name.as_ref().zip(text).and_then(|(site, text)| site_name::insert(site, name, text));
+        // The names of sites are in the tag, too: the contents differ by them.
+        let tag = etag(&hash, named.is_some().then_some(site_name.as_deref()).flatten())?;
+        let plain = match (named, text) {
+            (Some(named), _) => Bytes::from(named),
+            (None, Some(script)) if name.ends_with(".js") => Bytes::from(without_comments(script)),
             _ => Bytes::from(data.into_owned()),
         };
-        let asset = Asset {
-            content_type: content_type(name),
-            audience,
-            gzip: gzip(&plain),
-            plain,
-            etag: etag(&hash)?,
-        };
+        let asset =
+            Asset { content_type: content_type(name), audience, gzip: gzip(&plain), plain, etag: tag };
         // Only paths of files get here, so the map is bounded. All rooms share one path.
         cached.insert(path.to_owned(), (hash, asset.clone()));
         Some(asset)
@@ -158,8 +173,13 @@ fn gzip(plain: &[u8]) -> Option<Bytes> {
 }
 
 /// Weak, because it identifies the file in both encodings (RFC 9110, section 8.8.1).
-fn etag(hash: &[u8; 32]) -> Option<HeaderValue> {
-    let digits: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+fn etag(hash: &[u8; 32], site_name: Option<&str>) -> Option<HeaderValue> {
+    let mut digits: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(site_name) = site_name {
+        let mut hasher = DefaultHasher::new();
+        site_name.hash(&mut hasher);
+        let _ = write!(digits, "-{:016x}", hasher.finish());
+    }
     HeaderValue::from_str(&format!("W/\"{digits}\"")).ok()
 }
 

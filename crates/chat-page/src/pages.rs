@@ -45,6 +45,12 @@ impl Pages {
         policy.map(|_| ())
     }
 
+    /// Sets the name of the site: in the titles of the pages, which link previews show, and for the
+    /// page when it is installed as an app.
+    pub fn set_site_name(&self, name: &str) {
+        self.assets.set_site_name(name);
+    }
+
     fn policy(&self) -> HeaderValue {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

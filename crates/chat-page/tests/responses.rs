@@ -295,3 +295,27 @@ fn the_first_view_is_small() {
     let total: usize = sizes.sum();
     assert!((10_000..64 * 1_024).contains(&total), "{total} bytes");
 }
+
+#[test]
+fn the_pages_and_the_installed_app_have_the_name_of_the_site() {
+    let pages = Pages::new(Images::Own);
+    let get = |path: &str| {
+        let request = Request::get(path).header("accept", "text/html").body(()).expect("a request");
+        let response = pages.answer(&request.into_parts().0).expect("an answer");
+        let etag = header(&response, "etag").to_owned();
+        (String::from_utf8(response.into_body().to_vec()).expect("a text"), etag)
+    };
+    let before = ["/", "/nothing", "/page/manifest.webmanifest"].map(get);
+    pages.set_site_name("Tea & \"cake\"");
+    let after = ["/", "/nothing", "/page/manifest.webmanifest"].map(get);
+    assert!(after[0].0.contains("<title>Tea &amp; \"cake\"</title>"));
+    assert!(after[1].0.contains("<title>Page not found – Tea &amp; \"cake\"</title>"));
+    assert!(after[2].0.contains(r#""name": "Tea & \"cake\"","#));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(before.0 != after.0 && (before.1 != after.1 || before.1.is_empty()), "{after:?}");
+    }
+    let script = get("/page/main.js");
+    pages.set_site_name("chatd");
+    assert_eq!(get("/page/main.js"), script);
+    assert_eq!(get("/").0, before[0].0);
+}

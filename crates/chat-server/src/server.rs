@@ -134,7 +134,7 @@ impl Server {
             is_ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
-        context.allow_logo(&context.config().site);
+        context.show_on_page(&context.config().site);
         Ok(Self { listener, context: Arc::new(context), changes })
     }
 

@@ -24,13 +24,14 @@ impl RenderedSite {
 impl Context {
     /// Shows another site from now on.
     pub(crate) fn set_site(&self, site: Site) {
-        self.allow_logo(&site);
+        self.show_on_page(&site);
         self.site.store(Arc::new(RenderedSite::new(site, &self.rendered)));
     }
 
-    /// Lets the page show the logo, and no other image of its server.
-    pub(crate) fn allow_logo(&self, site: &Site) {
+    /// Gives the page its name, and lets it show the logo and no other image of that server.
+    pub(crate) fn show_on_page(&self, site: &Site) {
         let Some(pages) = &self.pages else { return };
+        pages.set_site_name(site.name());
         let source = site.logo.as_ref().and_then(Logo::policy_source);
         if let Err(error) = pages.allow_image(source) {
             tracing::warn!(%error, "the page can't show the logo");
