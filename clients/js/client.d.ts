@@ -132,7 +132,7 @@ export type ErrorCode =
   | (string & {});
 
 export class ChatError extends Error {
-  constructor(code: ErrorCode, message: string, details?: { closeCode?: number; retryAfterMs?: number; until?: string });
+  constructor(code: ErrorCode, message: string, details?: { closeCode?: number; retryAfterMs?: number; denied?: ChatError['denied']; until?: string });
   readonly name: 'ChatError';
   readonly code: ErrorCode;
   /** The WebSocket's close code, if a connection ended. */
@@ -141,6 +141,8 @@ export class ChatError extends Error {
   readonly retryAfterMs?: number;
   /** When a mute or a ban ends. Absent if it has no end. */
   readonly until?: string;
+  /** What rules have against it, if `code` is `forbidden` for that. */
+  readonly denied?: 'banned' | 'banned_from_server' | 'needs_account' | 'needs_role' | 'moderators_only' | 'owners_only' | 'direct_room' | (string & {});
 }
 
 export interface Limits {
@@ -568,8 +570,11 @@ export interface RoomEvents {
   typing: { room: Room; username: string };
   /** After a reconnect the room cannot be joined yet. The client retries at `retryAt`. */
   rejoinDelayed: { room: Room; error: ChatError; retryAt: number };
-  /** The client is no longer in the room, and it will not rejoin by itself. */
-  left: { room: Room; reason: 'asked' | 'kicked' | 'banned' | 'room_closed' | 'not_allowed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
+  /**
+   * The client is no longer in the room, and it will not rejoin by itself. `until` is when a ban
+   * ends.
+   */
+  left: { room: Room; reason: 'asked' | 'kicked' | 'banned' | 'room_closed' | 'not_allowed' | 'refused' | 'closed' | (string & {}); error?: ChatError; until?: string };
 }
 
 /** A room in the list of a user with an account. */

@@ -43,6 +43,7 @@ export class ChatError extends Error {
     this.code = code;
     this.closeCode = details.closeCode;
     this.retryAfterMs = details.retryAfterMs;
+    this.denied = details.denied;
     this.until = details.until;
   }
 }
@@ -202,7 +203,7 @@ class Connection {
   #onReply(frame) {
     const callback = this.#callbacks.get(frame.ref);
     this.#callbacks.delete(frame.ref);
-    if (frame.type === 'error') callback(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms, until: frame.until }), null);
+    if (frame.type === 'error') callback(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms, denied: frame.denied, until: frame.until }), null);
     else callback(null, frame);
   }
 
@@ -1142,7 +1143,7 @@ export class ChatClient extends Emitter {
     else if (membership.stage !== 'left') membership.stage = 'out';
   }
 
-  #left(membership, reason, error = new ChatError('left_room', 'you are no longer in this room')) {
+  #left(membership, reason, error = new ChatError('left_room', 'you are no longer in this room'), until) {
     if (membership.stage === 'left') return;
     membership.stage = 'left';
     clearTimeout(membership.timer);
@@ -1150,7 +1151,7 @@ export class ChatClient extends Emitter {
     membership.sendQueue.fail(error);
     membership.joining?.reject(error);
     membership.leaving?.resolve();
-    this.#emitInRoom(membership, 'left', { reason, error: reason === 'refused' || reason === 'closed' ? error : undefined });
+    this.#emitInRoom(membership, 'left', { reason, error: reason === 'refused' || reason === 'closed' ? error : undefined, until });
   }
 
   #emitInRoom(membership, type, event) {
@@ -1186,7 +1187,7 @@ export class ChatClient extends Emitter {
     const membership = this.#memberships.get(frame.room);
     if (frame.type === 'error') return this.emit('error', new ChatError(frame.code, frame.message));
     if (!membership) return;
-    if (frame.type === 'left') return this.#left(membership, frame.reason);
+    if (frame.type === 'left') return this.#left(membership, frame.reason, undefined, frame.until);
     if (membership.stage !== 'in') return;
     if (isDurable(frame)) this.#onDurable(membership, frame);
     else if (frame.type === 'presence') {
@@ -1688,7 +1689,7 @@ function notInRoom() {
 }
 
 function closedError(reason) {
-  return reason.code === 'closed' ? reason : new ChatError(reason.code, reason.message, { closeCode: reason.closeCode, until: reason.until });
+  return reason.code === 'closed' ? reason : new ChatError(reason.code, reason.message, { closeCode: reason.closeCode, denied: reason.denied, until: reason.until });
 }
 
 /**

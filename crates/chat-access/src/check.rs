@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chat_protocol::{MayJoin, MayPost, MentionRoom, RoomRole, RoomSettings, Timestamp, Visibility};
+use chat_protocol::{
+    DenialReason, MayJoin, MayPost, MentionRoom, RoomRole, RoomSettings, Timestamp, Visibility,
+};
 
 use crate::rules::Until;
 use crate::{Actor, Rank, RoomPolicy};
@@ -156,6 +158,27 @@ pub enum Denied {
         /// When the user may post again, from now.
         retry_after: Duration,
     },
+}
+
+impl Denied {
+    /// The reason for programs. `None` if it is not about who the user is: an error code of its own
+    /// says it.
+    pub fn reason(&self) -> Option<DenialReason> {
+        Some(match self {
+            Self::DirectRoom => DenialReason::DirectRoom,
+            Self::JoinNeedsAccount | Self::PostNeedsAccount => DenialReason::NeedsAccount,
+            Self::JoinNeedsRole | Self::PostNeedsRole => DenialReason::NeedsRole,
+            Self::ModeratorsOnly => DenialReason::ModeratorsOnly,
+            Self::OwnersOnly => DenialReason::OwnersOnly,
+            Self::Banned { .. } => DenialReason::Banned,
+            Self::NotFound
+            | Self::Muted { .. }
+            | Self::Filtered
+            | Self::LinkOfNewUser
+            | Self::TooFast { .. }
+            | Self::SlowMode { .. } => return None,
+        })
+    }
 }
 
 /// Whether a user may do something, at the time `now`, in a room that has this policy.

@@ -15,11 +15,11 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Announcement, AuditInfo, AuditPage, Bye, Deleted, DeletedBy, DirectRoom, DirectoryEntry, DirectoryPage,
-    Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, InviteLinkFrame, Invited, LeftReason,
-    MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount,
-    Reactions, Reactor, Read, ReplyTo, ReportInfo, ReportsPage, RoleInfo, RolesPage, RoomKind, RoomListEntry,
-    RoomSettings, Since, Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
+    Announcement, AuditInfo, AuditPage, Bye, Deleted, DeletedBy, DenialReason, DirectRoom, DirectoryEntry,
+    DirectoryPage, Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, InviteLinkFrame, Invited,
+    LeftReason, MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange,
+    ReactionCount, Reactions, Reactor, Read, ReplyTo, ReportInfo, ReportsPage, RoleInfo, RolesPage, RoomKind,
+    RoomListEntry, RoomSettings, Since, Standing, StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
 pub use chat_protocol::{
     AnnouncementId, CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, InviteCode,

@@ -46,6 +46,7 @@ fn refused(reason: &str, members: Arc<MemberList>) -> Event {
         code: ErrorCode::BadJson,
         reason: reason.into(),
         reference: None,
+        denied: None,
         until: None,
         retry_after: None,
         members,

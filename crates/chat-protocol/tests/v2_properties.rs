@@ -316,7 +316,8 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
         (reference(), room(), reason).prop_map(|(reference, room, reason)| ServerFrame::Left(Left {
             reference,
             room,
-            reason
+            reason,
+            until: None,
         })),
         (reference(), room(), option::of(any::<u64>()), option::of(id()), option::of(time()), any::<bool>())
             .prop_map(|(reference, room, seq, id, sent_at, stored)| {
@@ -407,7 +408,7 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
         }),
         (reference(), code, body(), option::of(any::<u64>()), option::of(time())).prop_map(
             |(reference, code, message, retry_after_ms, until)| {
-                ServerFrame::Error(Error { reference, code, message, retry_after_ms, until })
+                ServerFrame::Error(Error { reference, code, message, retry_after_ms, denied: None, until })
             }
         ),
         (any::<u16>(), text(), any::<bool>(), option::of(any::<u64>())).prop_map(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::Timestamp;
-use chat_protocol::v2::{Bye, ErrorCode};
+use chat_protocol::v2::{Bye, DenialReason, ErrorCode};
 
 use super::cause::Cause;
 
@@ -124,6 +124,8 @@ pub enum CommandError {
         message: Arc<str>,
         /// When another attempt may succeed.
         retry_after: Option<Duration>,
+        /// What rules have against it, if the code is [`Forbidden`](ErrorCode::Forbidden) for that.
+        denied: Option<DenialReason>,
         /// When the reason ends: a mute or a ban. `None` if it has no end, or none that is known.
         until: Option<Timestamp>,
     },
@@ -145,7 +147,7 @@ pub enum CommandError {
 
 impl CommandError {
     pub(crate) fn refused(code: ErrorCode, message: &str) -> Self {
-        Self::Refused { code, message: message.into(), retry_after: None, until: None }
+        Self::Refused { code, message: message.into(), retry_after: None, denied: None, until: None }
     }
 
     /// The code of a command that was refused, by the server or by this client.

@@ -9,7 +9,7 @@ use chat_protocol::v2::{
     Notice, Presence, ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, Standing,
     StoredMessage, Typing, User, Warned, WelcomeLimits,
 };
-use chat_protocol::{Emoji, Epoch, RoomName, UserId, Username};
+use chat_protocol::{Emoji, Epoch, RoomName, Timestamp, UserId, Username};
 
 use super::error::ConnectError;
 
@@ -146,6 +146,8 @@ pub enum Event {
         room: RoomName,
         /// The reason.
         reason: LeftReason,
+        /// When the ban ends, if the user is banned and the ban has an end.
+        until: Option<Timestamp>,
     },
     /// The room cannot be joined again yet after a reconnect, or its stream cannot be resumed yet.
     /// The client tries again after a delay, until it succeeds, or the program leaves the room. The

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{ClientFrame, Command, ErrorCode, LeftReason};
-use chat_protocol::{InviteCode, MessageId, RoomName};
+use chat_protocol::{InviteCode, MessageId, RoomName, Timestamp};
 use tokio::time::Instant;
 
 use super::room::{Room, Stage};
@@ -122,7 +122,7 @@ impl Session {
             }
             // `leave` follows the messages that wait for `joined`
             Stage::Requested(_) => {}
-            _ => self.remove_room(&name, LeftReason::Asked),
+            _ => self.remove_room(&name, LeftReason::Asked, None),
         }
     }
 
@@ -140,10 +140,10 @@ impl Session {
     }
 
     /// The session has left a room.
-    pub(super) fn remove_room(&mut self, name: &RoomName, reason: LeftReason) {
+    pub(super) fn remove_room(&mut self, name: &RoomName, reason: LeftReason, until: Option<Timestamp>) {
         let Some(room) = self.rooms.remove(name) else { return };
         if room.stream.is_some() {
-            self.events.push_back(Event::Left { room: name.clone(), reason });
+            self.events.push_back(Event::Left { room: name.clone(), reason, until });
         }
         self.fail_commands(room, &CommandError::LeftRoom);
     }

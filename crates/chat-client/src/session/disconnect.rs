@@ -64,7 +64,7 @@ impl Session {
         let leaving = self.rooms.iter().filter(|(_, room)| room.leaving.is_some());
         let leaving: Vec<_> = leaving.map(|(name, _)| name.clone()).collect();
         for name in leaving {
-            self.remove_room(&name, LeftReason::Asked);
+            self.remove_room(&name, LeftReason::Asked, None);
         }
         for room in self.rooms.values_mut() {
             room.on_disconnected();

@@ -47,7 +47,14 @@ impl Session {
         };
         let code = ErrorCode::Internal;
         self.on_error(
-            Error { reference: Some(reference), code, message, retry_after_ms: None, until: None },
+            Error {
+                reference: Some(reference),
+                code,
+                message,
+                retry_after_ms: None,
+                denied: None,
+                until: None,
+            },
             now,
         );
     }
@@ -74,7 +81,7 @@ impl Session {
                     None | Some((_, PendingCall::Leave(_))) => {}
                     other => self.unexpected(other, "left"),
                 }
-                self.remove_room(&left.room, left.reason);
+                self.remove_room(&left.room, left.reason, left.until);
             }
             ServerFrame::History(mut page) => match self.take_pending(page.reference.take().as_ref()) {
                 Some((_, PendingCall::History(responder))) => {
@@ -225,14 +232,15 @@ impl Session {
     }
 
     fn on_error(&mut self, error: Error, now: Instant) {
-        let Error { reference, code, message, retry_after_ms, until } = error;
+        let Error { reference, code, message, retry_after_ms, denied, until } = error;
         let retry_after = retry_after_ms.map(Duration::from_millis);
         let Some(key) = reference.as_ref().and_then(key) else {
             // for a command without an answer, such as `typing`
             tracing::debug!(?code, %message, "the server refused a command");
             return;
         };
-        let refused = || CommandError::Refused { code, message: Arc::clone(&message), retry_after, until };
+        let refused =
+            || CommandError::Refused { code, message: Arc::clone(&message), retry_after, denied, until };
         match self.pending.remove(&key) {
             Some(PendingCall::Send(room)) if code == ErrorCode::StoreUnavailable => {
                 self.postpone(&room, key, retry_after.unwrap_or_default(), now);
@@ -245,7 +253,7 @@ impl Session {
                 let Some(leaving) = leaving else { return };
                 if code == ErrorCode::NotInRoom {
                     leaving.respond(Ok(()));
-                    self.remove_room(&room, v2::LeftReason::Asked);
+                    self.remove_room(&room, v2::LeftReason::Asked, None);
                 } else {
                     leaving.respond(Err(refused()));
                 }

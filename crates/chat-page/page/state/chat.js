@@ -494,10 +494,10 @@ export class Chat extends Signal {
     }, COUNTS_INTERVAL_MS);
   }
 
-  #left({ room: handle, reason, error }) {
+  #left({ room: handle, reason, error, until }) {
     const room = this.rooms.get(handle.name);
     if (room?.room !== handle || reason === 'asked' || reason === 'closed') return;
-    room.left = { reason, error };
+    room.left = { reason, error, until };
     unlistRoom(this.name, room.name);
     this.#saveRooms();
     room.emit('state');

@@ -74,8 +74,8 @@ export function inWords(error, { name, where } = {}) {
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
 }
 
-/** Whether the user is banned from the whole server. Only the server's sentence says it. */
-export const isServerBan = ({ code, message }) => code === 'forbidden' && /banned from this server/.test(message);
+/** Whether the user is banned from the whole server. */
+export const isServerBan = ({ denied }) => denied === 'banned_from_server';
 
 const banned = (where, { until }) => `You are banned from ${where}${until ? ` until ${when(until)}` : ''}.`;
 
@@ -86,10 +86,8 @@ export function whyEnded(error) {
 
 /** Why the settings of a room or a ban do not let the user join. */
 function notAdmitted(where, error) {
-  // The code is the same for all reasons. The server's sentence says which one it is.
-  const [, isBanned, members] = /(banned)|(members)/.exec(error.message) ?? [];
-  if (isBanned || error.until) return banned(where, error);
-  if (members) return `${where} is only for its members. Ask an owner or a moderator of the room to add you.`;
+  if (error.denied === 'banned') return banned(where, error);
+  if (error.denied === 'needs_role') return `${where} is only for its members. Ask an owner or a moderator of the room to add you.`;
   return `${where} is only for people with an account. Sign in to join.`;
 }
 
@@ -106,7 +104,7 @@ export function whyMuted({ mutedUntil }) {
 
 const LEFT = {
   kicked: (where) => `A moderator removed you from ${where}.`,
-  banned: (where) => `A moderator banned you from ${where}.`,
+  banned: (where, info, until) => `A moderator banned you from ${where}${until ? ` until ${when(until)}` : ''}.`,
   room_closed: (where) => `A moderator closed ${where}.`,
   not_allowed: (where, { join, visibility } = {}) => (join === 'members' || visibility === 'private'
     ? `${where} is only for its members now.` : `${where} is only for people with an account now. Sign in to join.`),
@@ -122,8 +120,8 @@ export function whoPosts(where, posters) {
 }
 
 /** `where` is what the room is called, and `info` are its settings. */
-export function whyLeft(where, { reason, error }, info) {
-  return LEFT[reason]?.(where, info ?? {}) ?? `You’re no longer in ${where}.${error ? ` ${inWords(error)}` : ''}`;
+export function whyLeft(where, { reason, error, until }, info) {
+  return LEFT[reason]?.(where, info ?? {}, until) ?? `You’re no longer in ${where}.${error ? ` ${inWords(error)}` : ''}`;
 }
 
 export function plural(count, one, many) {

@@ -89,6 +89,8 @@ pub enum Event {
         code: ErrorCode,
         /// The reason, a sentence for people.
         reason: Arc<str>,
+        /// What the rules of the room have against it, if that is why.
+        denied: Option<DenialReason>,
         /// The reference of the command.
         reference: Option<Reference>,
         /// When the reason ends, if that is known.
@@ -122,6 +124,8 @@ pub enum Event {
         room: RoomName,
         /// The reason.
         reason: LeftReason,
+        /// When the ban ends, if the member is banned and the ban has an end.
+        until: Option<Timestamp>,
     },
 }
 
@@ -366,6 +370,32 @@ pub enum LeftReason {
     RoomClosed,
     /// The settings of the room were changed, and do not allow the user any more.
     NotAllowed,
+    /// A reason that this version does not know. Nothing of this version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}
+
+/// Why rules do not let a user do something, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DenialReason {
+    /// The user is banned from the room.
+    Banned,
+    /// The user is banned from the whole server.
+    BannedFromServer,
+    /// It is only for users with an account.
+    NeedsAccount,
+    /// It is only for users who have a role in the room.
+    NeedsRole,
+    /// It is only for moderators of the room.
+    ModeratorsOnly,
+    /// It is only for owners of the room.
+    OwnersOnly,
+    /// It cannot be done in a direct room.
+    DirectRoom,
     /// A reason that this version does not know. Nothing of this version sends it.
     #[serde(other)]
     #[cfg_attr(feature = "schema", schemars(skip))]

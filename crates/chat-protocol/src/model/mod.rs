@@ -22,8 +22,8 @@ mod time;
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
 pub use event::{
-    Ack, Deletion, Edit, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel, Outcome,
-    PresenceChange, RoomChange, Snapshot,
+    Ack, Deletion, DenialReason, Edit, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel,
+    Outcome, PresenceChange, RoomChange, Snapshot,
 };
 pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,

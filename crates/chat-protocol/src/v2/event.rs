@@ -61,15 +61,18 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
         Event::Typing { room, username } => {
             ServerFrame::Typing(Typing { room: room.clone(), username: username.clone() })
         }
-        Event::Refused { code, reason, reference, until, retry_after, .. } => ServerFrame::Error(Error {
-            reference: reference.clone(),
-            code: *code,
-            message: Arc::clone(reason),
-            // rounded up: a client that waits for this long has waited long enough
-            retry_after_ms: retry_after
-                .map(|after| u64::try_from(after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)),
-            until: *until,
-        }),
+        Event::Refused { code, reason, denied, reference, until, retry_after, .. } => {
+            ServerFrame::Error(Error {
+                reference: reference.clone(),
+                code: *code,
+                message: Arc::clone(reason),
+                // rounded up: a client that waits for this long has waited long enough
+                retry_after_ms: retry_after
+                    .map(|after| u64::try_from(after.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)),
+                denied: *denied,
+                until: *until,
+            })
+        }
         Event::Joined(snapshot) => ServerFrame::Joined(Joined {
             reference: snapshot.reference.clone(),
             room: snapshot.room.clone(),
@@ -113,9 +116,12 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             member_count: page.member_count as u64,
             more: page.more,
         }),
-        Event::LeaveNotice { reference, room, reason } => {
-            ServerFrame::Left(Left { reference: reference.clone(), room: room.clone(), reason: *reason })
-        }
+        Event::LeaveNotice { reference, room, reason, until } => ServerFrame::Left(Left {
+            reference: reference.clone(),
+            room: room.clone(),
+            reason: *reason,
+            until: *until,
+        }),
     })
 }
 

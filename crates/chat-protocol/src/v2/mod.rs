@@ -45,9 +45,9 @@ pub use server::{
 pub use write::{size_hint, write, write_frame};
 
 pub use crate::model::{
-    DeletedBy, ErrorCode, InviteCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, MentionRoom,
-    Moderation, NoticeLevel, Notify, Reactor, Reason, ReplyTo, RoomKind, RoomRole, RoomSettings, RoomTitle,
-    Since, Standing, Topic, Visibility,
+    DeletedBy, DenialReason, ErrorCode, InviteCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention,
+    MentionRoom, Moderation, NoticeLevel, Notify, Reactor, Reason, ReplyTo, RoomKind, RoomRole, RoomSettings,
+    RoomTitle, Since, Standing, Topic, Visibility,
 };
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.

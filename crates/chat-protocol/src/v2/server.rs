@@ -13,9 +13,9 @@ use super::reactions::{ReactionCount, Reactions};
 use super::rooms::{AuditPage, DirectRoom, DirectoryPage, InviteLinkFrame, Invited, ReportsPage};
 use super::search::Found;
 use crate::{
-    Content, DeletedBy, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Mention,
-    Message, MessageId, NoticeLevel, Reason, Reference, ReplyTo, Role, RoomName, RoomRole, RoomSettings,
-    Standing, Text, Timestamp, UserId, UserKind, Username,
+    Content, DeletedBy, DenialReason, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo,
+    Mention, Message, MessageId, NoticeLevel, Reason, Reference, ReplyTo, Role, RoomName, RoomRole,
+    RoomSettings, Standing, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -233,6 +233,9 @@ pub struct Left {
     pub room: RoomName,
     /// The reason.
     pub reason: LeftReason,
+    /// When the ban ends, if the user is banned and the ban has an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A new message.
@@ -660,6 +663,9 @@ pub struct Error {
     /// After how long a retry is worthwhile; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// What rules have against it, if `code` is `forbidden` for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<DenialReason>,
     /// When the reason ends: a mute or a ban. Absent if it has no end, or the reason has no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,

@@ -77,6 +77,7 @@ fn events_of_a_room_are_written() {
             code: ErrorCode::IdReused,
             reason: "no".into(),
             reference: reference(),
+            denied: None,
             until: None,
             retry_after: None,
             members: members.clone(),
@@ -85,6 +86,7 @@ fn events_of_a_room_are_written() {
             code: ErrorCode::StoreUnavailable,
             reason: "no".into(),
             reference: None,
+            denied: None,
             until: None,
             retry_after: None,
             members: members.clone(),
@@ -92,6 +94,7 @@ fn events_of_a_room_are_written() {
         Event::Refused {
             code: ErrorCode::Muted,
             reason: "no".into(),
+            denied: None,
             reference: None,
             until: Some(MOMENT),
             retry_after: Some(Duration::from_micros(1_500)),

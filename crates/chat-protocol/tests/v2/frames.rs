@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Announcement, AnnouncementFrame, Bye, Deleted, DeletedBy, Done, Edited, Error, ErrorCode,
-    HistoryPage, Joined, Left, LeftReason, MembersPage, MessageFrame, Notice, NoticeLevel, Presence,
-    ReactionChange, Reactions, RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, SyncFrame, Typing,
-    User, Warned, Welcome, WelcomeLimits, You,
+    self, Ack, Announcement, AnnouncementFrame, Bye, Deleted, DeletedBy, DenialReason, Done, Edited, Error,
+    ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage, MessageFrame, Notice, NoticeLevel,
+    Presence, ReactionChange, Reactions, RoleInfo, RolesPage, RoomChanged, RoomInfo, ServerFrame, SyncFrame,
+    Typing, User, Warned, Welcome, WelcomeLimits, You,
 };
 use chat_protocol::{
     AnnouncementId, CloseCode, Identity, MayJoin, MayPost, Role, RoomRole, RoomSettings, Standing, UserKind,
@@ -101,7 +101,12 @@ fn server_frames_with_all_fields_are_written() {
             changed: Some(vec![reply()]),
             recovered: true,
         }),
-        ServerFrame::Left(Left { reference: reference(), room: room(), reason: LeftReason::Asked }),
+        ServerFrame::Left(Left {
+            reference: reference(),
+            room: room(),
+            reason: LeftReason::Banned,
+            until: Some(MOMENT),
+        }),
         ServerFrame::Message(MessageFrame {
             room: room(),
             seq: 7,
@@ -211,6 +216,7 @@ fn server_frames_with_all_fields_are_written() {
             code: ErrorCode::RateLimited,
             message: "too fast".into(),
             retry_after_ms: Some(500),
+            denied: Some(DenialReason::NeedsAccount),
             until: None,
         }),
         ServerFrame::Bye(Bye {
@@ -225,7 +231,7 @@ fn server_frames_with_all_fields_are_written() {
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000,"announcement":{"id":"00000000000000a1","level":"warning","body":"*down* at six","html":"<em>down</em> at six"}}
     {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"visibility":"unlisted","join":"everyone","post":"moderators","slow_mode_s":0,"mention_room":"moderators","role":"owner"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
-    {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
+    {"type":"left","ref":"r1","room":"lobby","reason":"banned","until":"2026-11-24T08:00:00.123Z"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","mentions":["u_bob","room"],"edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
@@ -243,7 +249,7 @@ fn server_frames_with_all_fields_are_written() {
     {"type":"members","ref":"r1","room":"lobby","members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"more":true}
     {"type":"notice","room":"lobby","level":"warning","body":"tea at four"}
     {"type":"announcement","id":"00000000000000a1","level":"warning","body":"*down* at six","html":"<em>down</em> at six"}
-    {"type":"error","ref":"r1","code":"rate_limited","message":"too fast","retry_after_ms":500}
+    {"type":"error","ref":"r1","code":"rate_limited","message":"too fast","retry_after_ms":500,"denied":"needs_account"}
     {"type":"bye","code":1001,"reason":"the server is shutting down","reconnect":true,"after_ms":3000}
     {"type":"pong","ref":"r1"}
     "#);
@@ -284,7 +290,12 @@ fn server_frames_with_only_required_fields_are_written() {
             changed: None,
             recovered: false,
         }),
-        ServerFrame::Left(Left { reference: None, room: room(), reason: LeftReason::RoomClosed }),
+        ServerFrame::Left(Left {
+            reference: None,
+            room: room(),
+            reason: LeftReason::RoomClosed,
+            until: None,
+        }),
         ServerFrame::Message(MessageFrame {
             room: room(),
             seq: 7,
@@ -352,6 +363,7 @@ fn server_frames_with_only_required_fields_are_written() {
             code: ErrorCode::Internal,
             message: "a fault of the server".into(),
             retry_after_ms: None,
+            denied: None,
             until: None,
         }),
         ServerFrame::Bye(Bye {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
+use chat_protocol::{Event, LeftReason, Member, MemberId, Reference, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
@@ -277,7 +277,9 @@ impl Core {
             LeaveNotice::Silent => self.unsubscribe(id),
             LeaveNotice::Send { reason, reference } => {
                 let room = self.state.room().clone();
-                let notice = Event::LeaveNotice { reference, room, reason };
+                // it was banned a moment ago, or the ban has just ended
+                let until = if reason == LeftReason::Banned { self.banned_until(id) } else { None };
+                let notice = Event::LeaveNotice { reference, room, reason, until };
                 effects.push(Effect::Send(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
                 if let Some(subscriber) = self.take_subscriber(id) {
@@ -291,6 +293,12 @@ impl Core {
             }
         }
         self.state.leave(id, effects)
+    }
+
+    /// When the ban of a session's user ends; `None` if it has no end, or there is no ban.
+    fn banned_until(&self, id: SubscriptionId) -> Option<Timestamp> {
+        let actor = &self.subscribers.get(&id)?.recipient.actor;
+        self.policy.policy().ban(actor, Timestamp::now())?
     }
 
     /// Removes at once a member that is about to leave and whose name another user takes now.

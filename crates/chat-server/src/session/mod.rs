@@ -255,7 +255,8 @@ impl Session {
 
 /// An `error` frame.
 fn error_frame(reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) -> ServerFrame {
-    ServerFrame::Error(Error { reference, code, message: message.into(), retry_after_ms: None, until: None })
+    let message = message.into();
+    ServerFrame::Error(Error { reference, code, message, retry_after_ms: None, denied: None, until: None })
 }
 
 fn hello_first(reference: Option<Reference>) -> Rejected {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chat_access::{AccessError, ActError, Action, Doer, NewAct, Person, Refused, Scope};
+use chat_access::{AccessError, ActError, Action, Denied, Doer, NewAct, Person, Refused, Scope};
 use chat_log::Passed;
 use chat_protocol::v2::{
-    Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, ErrorCode, InviteLinkFrame, Kept,
-    Read, ReportsPage, RolesPage, ServerFrame,
+    Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, Error, ErrorCode, InviteLinkFrame,
+    Kept, Read, ReportsPage, RolesPage, ServerFrame,
 };
 use chat_protocol::{Identity, Reference, Role, RoomName, UserId};
 use chat_rooms::{Membership, RegisterError};
@@ -21,6 +21,8 @@ use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
 /// Why an act is not carried out.
 pub(super) enum NotDone {
     Refused(ErrorCode, String),
+    /// The rules of the room do not let the user.
+    Denied(Denied),
     /// A store failed.
     Failed(String),
 }
@@ -96,7 +98,7 @@ impl Acting {
     pub(super) fn may(&self, action: Action) -> Result<(), NotDone> {
         match self.member.check(action) {
             Some(Ok(())) => Ok(()),
-            Some(Err(denied)) => Err(NotDone::Refused(ErrorCode::Forbidden, denied.to_string())),
+            Some(Err(denied)) => Err(NotDone::Denied(denied)),
             // removed a moment ago
             None => Err(NotDone::not_in_room(self.room())),
         }
@@ -164,6 +166,11 @@ async fn answer(
     let answer = match acting.await {
         Ok(frame) => with_reference(frame, reference),
         Err(NotDone::Refused(code, message)) => error_frame(reference, code, message),
+        Err(NotDone::Denied(denied)) => {
+            let (code, message) = (ErrorCode::Forbidden, denied.to_string().into());
+            let denied = denied.reason();
+            ServerFrame::Error(Error { reference, code, message, retry_after_ms: None, denied, until: None })
+        }
         Err(NotDone::Failed(error)) => {
             if let Some(Passed { suppressed }) = context.log.pass(LogKind::Acts) {
                 tracing::warn!(error, suppressed, "what a moderator does can't be stored");

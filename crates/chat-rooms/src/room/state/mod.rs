@@ -440,11 +440,11 @@ impl RoomState {
     pub(crate) fn refuse(
         &mut self,
         to: SubscriptionId,
-        Refusal { code, reason, until, retry_after }: Refusal,
+        Refusal { code, reason, denied, until, retry_after }: Refusal,
         reference: Option<Reference>,
     ) -> Option<Event> {
         let members = self.has_session(to).then(|| self.event_list())?;
-        Some(Event::Refused { code, reason, reference, until, retry_after, members })
+        Some(Event::Refused { code, reason, denied, reference, until, retry_after, members })
     }
 
     /// The current list of members, shared until they change.

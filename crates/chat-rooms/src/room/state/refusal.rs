@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_access::Denied;
-use chat_protocol::{ErrorCode, Timestamp};
+use chat_protocol::{DenialReason, ErrorCode, Timestamp};
 
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     /// The reason, a sentence for people.
     pub(crate) reason: Arc<str>,
+    /// What the rules of the room have against it, if that is why.
+    pub(crate) denied: Option<DenialReason>,
     /// When the reason ends, if that is known.
     pub(crate) until: Option<Timestamp>,
     /// After how long another attempt is worthwhile, if that is known.
@@ -21,14 +23,14 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, reason: impl Into<Arc<str>>) -> Self {
-        Self { code, reason: reason.into(), until: None, retry_after: None }
+        Self { code, reason: reason.into(), denied: None, until: None, retry_after: None }
     }
 }
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         let reason = denied.to_string();
-        match denied {
+        let refusal = match denied {
             Denied::Muted { until } => Self { until, ..Self::new(ErrorCode::Muted, reason) },
             Denied::Banned { until } => Self { until, ..Self::new(ErrorCode::Forbidden, reason) },
             Denied::SlowMode { retry_after } => {
@@ -40,6 +42,7 @@ impl From<Denied> for Refusal {
             Denied::Filtered | Denied::LinkOfNewUser => Self::new(ErrorCode::Filtered, reason),
             Denied::NotFound => Self::new(ErrorCode::NotFound, reason),
             _ => Self::new(ErrorCode::Forbidden, reason),
-        }
+        };
+        Self { denied: denied.reason(), ..refusal }
     }
 }

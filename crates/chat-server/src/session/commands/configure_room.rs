@@ -76,7 +76,7 @@ pub(super) async fn configure(acting: &Acting, change: &Change) -> Result<Option
     let configured = acting.member.configure(|settings| change.apply(settings)).await;
     acting.context.directory.forget();
     configured.map_err(|error| match error {
-        ConfigureError::Denied(denied) => NotDone::Refused(ErrorCode::Forbidden, denied.to_string()),
+        ConfigureError::Denied(denied) => NotDone::Denied(denied),
         ConfigureError::Store(error) => NotDone::Failed(error.to_string()),
         error => NotDone::Refused(ErrorCode::NotInRoom, error.to_string()),
     })

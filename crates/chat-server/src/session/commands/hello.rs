@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chat_access::{Actor, Network};
 use chat_log::{Passed, cut};
-use chat_protocol::v2::{Error, ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
+use chat_protocol::v2::{
+    DenialReason, Error, ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits,
+};
 use chat_protocol::{CloseCode, GuestToken, Identity, Reference, Timestamp, UserId, Username};
 use chat_rooms::FrameSink;
 use futures::FutureExt;
@@ -197,7 +199,8 @@ impl Session {
         // the session is in the table: a ban that comes now ends it
         if let Some(until) = self.context.engine.server_ban(&Actor::new(&user, was).at(network)) {
             let (code, message) = (ErrorCode::Forbidden, BANNED.into());
-            let error = Error { reference, code, message, retry_after_ms: None, until };
+            let denied = Some(DenialReason::BannedFromServer);
+            let error = Error { reference, code, message, retry_after_ms: None, denied, until };
             self.answer(&ServerFrame::Error(error));
             return Some(CloseReason::Failed(CloseCode::Forbidden));
         }

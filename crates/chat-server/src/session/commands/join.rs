@@ -121,8 +121,8 @@ impl Session {
                     Denied::NotFound => ErrorCode::NotFound,
                     _ => ErrorCode::Forbidden,
                 };
-                let message = denied.to_string().into();
-                let error = Error { reference, code, message, retry_after_ms: None, until };
+                let (message, denied) = (denied.to_string().into(), denied.reason());
+                let error = Error { reference, code, message, retry_after_ms: None, denied, until };
                 return self.answer(&ServerFrame::Error(error));
             }
             JoinError::NameTaken => {
@@ -142,7 +142,8 @@ impl Session {
             }
         };
         let message = message.into();
-        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms, until: None }));
+        let error = Error { reference, code, message, retry_after_ms, denied: None, until: None };
+        self.answer(&ServerFrame::Error(error));
     }
 }
 

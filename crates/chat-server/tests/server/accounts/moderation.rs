@@ -178,3 +178,51 @@ async fn server_moderators_moderate_every_room() {
     assert_eq!(created["type"], "ack");
     server.stop().await.unwrap();
 }
+
+/// A program need not read the sentence to know why it is refused, and until when.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_has_its_reason_for_programs() {
+    let server = start_with_accounts(config()).await;
+    let (_, mut owner) = enter(server.address, "ana", "lobby").await;
+    owner.ask(json!({"type": "create_room", "room": "lobby"})).await;
+    let (bob, mut member) = enter(server.address, "bob", "lobby").await;
+    let (mut gus, _) = Session::enter(server.address, "lobby", "gus").await;
+    let why = async |session: &mut Session, command: Value| {
+        refused(session, command, "forbidden").await["denied"].clone()
+    };
+    let join = json!({"type": "join", "room": "lobby"});
+    let send = json!({"type": "send", "room": "lobby", "id": "m", "body": "hello"});
+    let kick = moderate("kick", &bob.id);
+    assert_eq!(why(&mut member, kick).await, "moderators_only");
+    let configure =
+        |field: &str, value: &str| json!({"type": "configure_room", "room": "lobby", field: value});
+    assert_eq!(why(&mut member, configure("join", "members")).await, "owners_only");
+    for (post, user, expected) in
+        [("accounts", &mut gus, "needs_account"), ("members", &mut member, "needs_role")]
+    {
+        owner.ask(configure("post", post)).await;
+        user.next("room_changed").await;
+        assert_eq!(why(user, send.clone()).await, expected);
+    }
+    for (admitted, user, expected) in
+        [("accounts", &mut gus, "needs_account"), ("members", &mut member, "needs_role")]
+    {
+        owner.ask(configure("join", admitted)).await;
+        assert_eq!(user.next("left").await["reason"], "not_allowed");
+        assert_eq!(why(user, join.clone()).await, expected);
+    }
+    owner.ask(configure("join", "everyone")).await;
+    member.join("lobby").await;
+    let ban = json!({"type": "moderate", "room": "lobby", "action": "ban", "user": bob.id, "for_s": 600});
+    done(&mut owner, ban).await;
+    let left = member.next("left").await;
+    let refusal = refused(&mut member, join, "forbidden").await;
+    assert_eq!((&left["reason"], &refusal["denied"]), (&json!("banned"), &json!("banned")));
+    assert!(left["until"].is_string() && left["until"] == refusal["until"], "{left} {refusal}");
+    let opened = member.ask(json!({"type": "direct", "username": "ana"})).await;
+    let direct = opened["room"].as_str().unwrap();
+    member.join(direct).await;
+    let change = json!({"type": "configure_room", "room": direct, "title": "x"});
+    assert_eq!(why(&mut member, change).await, "direct_room");
+    server.stop().await.unwrap();
+}
