@@ -386,7 +386,10 @@ export class Chat extends Signal {
 
   #listen() {
     const client = this.#client;
-    client.on('state', () => this.emit('status', this.status));
+    client.on('state', () => {
+      if (this.#isDisconnected) this.#saveRooms();
+      this.emit('status', this.status);
+    });
     client.on('notice', (notice) => this.emit('notice', notice));
     client.on('announcement', (announcement) => this.emit('announcement', announcement));
     client.on('warned', (warning) => {
@@ -542,9 +545,19 @@ export class Chat extends Signal {
     this.#saveRooms();
   }
 
-  /** Saves the rooms, so that a reload rejoins them. */
+  /** Whether a moderator or an admin has ended the session. */
+  get #isDisconnected() {
+    return this.status.state === 'closed' && this.status.reason.code === 'forbidden';
+  }
+
+  /**
+   * Saves the rooms, so that a reload rejoins them. A ban from the whole server may remove the user
+   * from the rooms before it ends the session. Then a reload tries the room that is shown, and the
+   * form says until when the ban holds.
+   */
   #saveRooms() {
-    const rooms = [...this.rooms.values()].filter((room) => !room.left).map(({ name }) => name);
+    const isKept = (room) => !room.left || (room === this.shown && this.#isDisconnected);
+    const rooms = [...this.rooms.values()].filter(isKept).map(({ name }) => name);
     perTab.set('rooms', rooms.length > 0 ? { name: this.name, rooms, shown: this.shown?.name } : null);
   }
 
