@@ -236,7 +236,7 @@ export class RoomState extends Signal {
     this.emit('seen');
   }
 
-  /** Whether the other user of this direct room has read the newest message, and it is the user's. */
+  /** Whether the newest message of this direct room is the user's and the other one has read it. */
   get isSeen() {
     const entry = this.isDirect ? this.#client.list?.get(this.name) : undefined;
     const newest = this.#list.items.at(-1);
