@@ -1,6 +1,7 @@
 // Light and dark, large and small.
 
 import assert from 'node:assert/strict';
+import { accountUser } from './support/accounts.js';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
@@ -37,6 +38,54 @@ browserTest('the theme follows the system or the setting, after a reload too', a
   await ana.page.locator('input[name="theme"][value="system"]').check();
   assert.equal(await isDark(ana), true);
 });
+
+/** How each visible field of the open dialogs looks, by its id. */
+function fieldLooks(user) {
+  return user.page.locator('dialog[open]').locator('input:not([type="radio"], [type="checkbox"]), select, textarea').evaluateAll((fields) => {
+    const seen = fields.filter((field) => field.checkVisibility() && !field.matches('.visually-hidden'));
+    return Object.fromEntries(seen.map((field) => {
+      const { color, backgroundColor, borderTopColor, borderTopWidth, borderTopLeftRadius, fontFamily, fontSize } = getComputedStyle(field);
+      return [field.id, [color, backgroundColor, borderTopColor, borderTopWidth, borderTopLeftRadius, fontFamily, fontSize].join(' ')];
+    }));
+  });
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  browserTest(`the fields of all dialogs look the same, ${colorScheme}`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await accountUser(fixture, server, 'ana', 'lobby', { colorScheme });
+    await ana.page.locator('#open-room-settings').click();
+    await ana.page.locator('#room-settings-submit').click();
+    await ana.page.locator('#open-invite').waitFor();
+    const ben = await fixture.bot(server, 'ben');
+    await ben.send('hello');
+    const click = (selector) => ana.page.locator(selector).click();
+    const dialogs = {
+      account: () => click('#open-settings').then(() => click('#open-account')),
+      'room-settings': () => click('#open-room-settings'),
+      invite: () => click('#open-invite'),
+      moderate: () => ana.act('hello', 'mute'),
+      report: () => ana.act('hello', 'report'),
+      search: () => click('#open-search'),
+      switcher: () => click('#add-room'),
+      directory: () => click('#add-room').then(() => click('#browse-rooms')),
+      'create-room': () => click('#add-room').then(() => click('#create-private')),
+    };
+    const looks = {};
+    for (const [id, open] of Object.entries(dialogs)) {
+      await open();
+      await ana.page.locator(`#${id}`).waitFor();
+      Object.assign(looks, await fieldLooks(ana));
+      await ana.page.keyboard.press('Escape');
+      await ana.waitUntilHidden(`#${id}`);
+    }
+    for (const id of ['profile-about', 'room-settings-topic', 'moderate-reason', 'report-reason', 'create-room-topic', 'search-where', 'invite-uses', 'directory-query']) {
+      assert.ok(looks[id], `${id} was looked at`);
+    }
+    const different = Object.entries(looks).filter(([, look]) => look !== looks['profile-name']);
+    assert.deepEqual(different, [], `different from ${looks['profile-name']}`);
+  });
+}
 
 const PHONE = { viewport: { width: 375, height: 667 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const NARROW = { ...PHONE, viewport: { width: 320, height: 568 } };

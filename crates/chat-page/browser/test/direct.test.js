@@ -52,7 +52,7 @@ browserTest('two users write each other', async (fixture) => {
   assert.deepEqual(offered, ['pick', 'reply', 'copy', 'link', 'profile', 'report'], 'nobody moderates here');
   await ben.page.locator('[data-action="report"]').last().click();
   await ben.page.locator('#report').waitFor();
-  assert.equal(await ben.text('#report-lead'), 'The people who run this site read your report and a copy of the message. ana does not learn of it.');
+  assert.equal(await ben.text('#report-lead'), 'The people who run and moderate this site read your report and a copy of the message. ana does not learn of it.');
   await ben.page.keyboard.press('Escape');
   await ana.sendAndWait('and this');
   await ben.page.reload();

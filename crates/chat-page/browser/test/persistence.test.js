@@ -128,6 +128,7 @@ browserTest('unsent messages survive closing the tab, in all rooms', async (fixt
   await reopened.page.keyboard.press('Enter');
   await reopened.waitForRoom('lobby');
   await reopened.waitForMessage('for the lobby');
+  await reopened.page.locator('#rooms-list li[data-room="tea"]').waitFor();
   await reopened.page.keyboard.press('Alt+ArrowDown');
   await reopened.waitForRoom('tea');
   await reopened.waitForMessage('for tea');

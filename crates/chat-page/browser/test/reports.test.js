@@ -41,7 +41,7 @@ browserTest('a message is reported, and a moderator looks at it and closes the r
   assert.match(text, /^gus reported a message of bob, /);
   assert.match(text, /buy \*this\* <b>now<\/b>/);
   assert.match(text, /Reason: <i>spam<\/i>/);
-  assert.deepEqual(await log(mia), ['mia registered this room.']);
+  assert.deepEqual(await log(mia), ['mia registered the room.']);
   assert.deepEqual(await violations(mia, 'reports'), []);
   for (const width of [1280, 320]) {
     await mia.page.setViewportSize({ width, height: 667 });
@@ -54,7 +54,7 @@ browserTest('a message is reported, and a moderator looks at it and closes the r
   await mia.page.locator('#open-moderation-log').click();
   await mia.page.getByRole('button', { name: 'Close the report by gus' }).click();
   await reports(mia).waitFor({ state: 'detached' });
-  await untilEqual(() => log(mia), ['mia closed a report about a message of bob.', 'mia registered this room.']);
+  await untilEqual(() => log(mia), ['mia closed a report about a message of bob.', 'mia registered the room.']);
   assert.equal(await mia.isVisible('text=There are no open reports.'), true);
 });
 
@@ -106,5 +106,5 @@ browserTest('the log says what was done, in pages', async (fixture) => {
   await untilEqual(async () => (await log(mia)).length, 52);
   const [muted, registered] = (await log(mia)).slice(-2);
   assert.match(muted, /^mia muted bob until .+: be quiet$/);
-  assert.equal(registered, 'mia registered this room.');
+  assert.equal(registered, 'mia registered the room.');
 });

@@ -14,21 +14,15 @@ const isMuted = (user) => user.page.locator('#compose-text').isDisabled();
 const refusal = (user) => user.text('#entry-status').catch(() => '');
 const scopes = (user) => user.page.locator('#moderate-scope option').allInnerTexts();
 
-/** A moderator of the server at a page. It has no role in any room. */
+/** A moderator of the server at a page, who has no role in any room, and the account's token. */
 async function serverModerator(fixture, options = {}) {
   const { server, admin } = await Admin.start(fixture);
-  await register(server, 'sam');
+  const token = await register(server, 'sam');
   await admin.setServerRole('sam', 'moderator');
   const sam = await fixture.visitor(server, '/r/lobby', options);
   await signIn(sam, 'sam');
   await sam.waitForRoom('lobby');
-  return { server, admin, sam };
-}
-
-/** Reloads the page after a ban, and submits the form. */
-async function tryAgain(user) {
-  await user.page.locator('#banner-action').click();
-  await user.page.locator('#entry-join').click();
+  return { server, admin, sam, token };
 }
 
 async function openDialog(moderator, name, label) {
@@ -64,7 +58,7 @@ browserTest('a user who is banned from the server reads so, and stays out', asyn
   await sam.page.locator('#moderate-scope').selectOption({ label: 'On the whole server' });
   assert.equal(await sam.text('#moderate-submit'), 'Ban from the server');
   assert.match(await sam.text('#moderate-hint'), /^Disconnects them and keeps them off this server\./);
-  assert.match(await hint.innerText(), /^Admins read it in the log of this server\./);
+  assert.match(await hint.innerText(), /^Moderators of this server read it in its log\./);
   assert.deepEqual(await violations(sam, 'ban from the server'), []);
   await keyboard.press('Tab');
   assert.equal(await sam.focused(), 'moderate-time');
@@ -80,7 +74,7 @@ browserTest('a user who is banned from the server reads so, and stays out', asyn
   assert.deepEqual(await violations(gus, 'disconnected'), []);
   await gus.page.setViewportSize({ width: 320, height: 667 });
   await assertLayout(gus, 'disconnected');
-  await tryAgain(gus);
+  await gus.page.locator('#banner-action').click();
   await until('it reads until when', async () => /^You are banned from this server until .+\.$/.test(await refusal(gus)));
   assert.equal(await gus.page.locator('[aria-invalid]').count(), 0, 'another room or name does not help');
   assert.deepEqual(await violations(gus, 'banned from the server'), []);
@@ -98,7 +92,7 @@ browserTest('a ban of an account is made longer and ended, and the user reads ea
   await sam.page.locator('#moderate-submit').click();
   await untilEqual(() => toast(sam), 'ben is banned from this server.');
   await ben.waitForBanner('ended');
-  await tryAgain(ben);
+  await ben.page.locator('#banner-action').click();
   await untilEqual(() => refusal(ben), 'You are banned from this server.');
 
   await sam.act('spam', 'ban');
@@ -109,6 +103,29 @@ browserTest('a ban of an account is made longer and ended, and the user reads ea
   await ben.page.locator('#entry-join').click();
   await ben.waitForRoom('lobby');
   await ben.sendAndWait('thanks');
+});
+
+browserTest('a user who left its rooms before the ban from the server ended its session reads why, and comes back', async (fixture) => {
+  const { server, token } = await serverModerator(fixture);
+  const bot = await fixture.bot(server, 'sam', 'tea', { token });
+  const gus = await fixture.user(server, 'gus');
+  await gus.joinRoom('tea');
+  const { user } = await until('gus is in the room', () => bot.room.members.get('gus'));
+  const lobby = await bot.client.join('lobby');
+  // A ban from the server does the same to each room, sometimes before it ends the session.
+  for (const room of [lobby.room, bot.room]) await room.moderate('ban', { user });
+  assert.equal(await gus.waitForBanner('left'), 'A moderator banned you from #tea.');
+  await bot.client.moderate(null, 'ban', { user, reason: 'spam' });
+  await gus.waitForBanner('ended');
+  await gus.page.locator('#banner-action').click();
+  await untilEqual(() => refusal(gus), 'You are banned from this server.');
+  assert.equal(await gus.page.locator('#entry-room').inputValue(), 'tea');
+
+  for (const room of [lobby.room, bot.room]) await room.moderate('unban', { user });
+  await bot.client.moderate(null, 'unban', { user });
+  await gus.page.locator('#entry-join').click();
+  await gus.waitForRoom('tea');
+  await gus.sendAndWait('thanks');
 });
 
 browserTest('mutes, kicks and warnings on the whole server', async (fixture) => {
@@ -192,6 +209,7 @@ browserTest('in a direct room, a moderator of the server acts on the whole serve
   await sam.openMenu('buy this');
   assert.equal(await sam.page.locator('#message-menu [data-action="delete"]').count(), 0);
   await sam.page.locator('#message-menu [data-action="mute"]').click();
+  await sam.page.locator('#moderate').waitFor();
   assert.deepEqual(await scopes(sam), ['On the whole server']);
   assert.equal(await sam.page.locator('#moderate-action option[value="role"]').count(), 0);
   await sam.page.locator('#moderate-submit').click();

@@ -2,7 +2,7 @@
 
 import { ChatClient, ChatError } from '/client.js';
 import { isAddress } from '../text/names.js';
-import { called } from '../text/words.js';
+import { called, calledApart } from '../text/words.js';
 import { forgetDrafts } from './drafts.js';
 import { guestToken, keepGuestToken } from './guest.js';
 import { forgetInvite, openedInvite } from './invite-link.js';
@@ -131,6 +131,11 @@ export class Chat extends Signal {
     return this.#client.user.kind === 'account';
   }
 
+  /** Whether the user is a moderator or an admin of the server. */
+  get moderatesServer() {
+    return this.#client.user.role !== 'user';
+  }
+
   /**
    * The blocked users, `{user, username}`, by name. `username` is `null` for a guest whom neither
    * the server nor one of the rooms knows.
@@ -159,7 +164,16 @@ export class Chat extends Signal {
 
   /** What a room is called in a sentence, whether it is joined or not. */
   called(name) {
-    return this.rooms.get(name)?.called ?? called(this.#client.list?.get(name) ?? this.invitations.get(name) ?? { room: name });
+    return this.rooms.get(name)?.called ?? called(this.#known(name));
+  }
+
+  /** The same for a list in which rooms of which only the address is known have to differ. */
+  calledApart(name) {
+    return this.rooms.get(name)?.called ?? calledApart(this.#known(name));
+  }
+
+  #known(name) {
+    return this.#client.list?.get(name) ?? this.invitations.get(name) ?? { room: name };
   }
 
   /** Joins a room, or shows it if it is joined already. */
@@ -225,6 +239,20 @@ export class Chat extends Signal {
   /** A page of the public rooms: see `directory` of the client. */
   directory(query) {
     return this.#client.directory(query);
+  }
+
+  /** A page of the open reports in all rooms, for moderators of the server. */
+  reports(query) {
+    return this.#client.reports(undefined, query);
+  }
+
+  /** A page of what was done in all rooms and on the server, for moderators of the server. */
+  audit(query) {
+    return this.#client.audit(undefined, query);
+  }
+
+  closeReport(room, number) {
+    return this.#client.closeReport(room, number);
   }
 
   /** Without the list, what other devices have read would be taken for unread. */
@@ -358,7 +386,10 @@ export class Chat extends Signal {
 
   #listen() {
     const client = this.#client;
-    client.on('state', () => this.emit('status', this.status));
+    client.on('state', () => {
+      if (this.#isDisconnected) this.#saveRooms();
+      this.emit('status', this.status);
+    });
     client.on('notice', (notice) => this.emit('notice', notice));
     client.on('announcement', (announcement) => this.emit('announcement', announcement));
     client.on('warned', (warning) => {
@@ -514,9 +545,19 @@ export class Chat extends Signal {
     this.#saveRooms();
   }
 
-  /** Saves the rooms, so that a reload rejoins them. */
+  /** Whether a moderator or an admin has ended the session. */
+  get #isDisconnected() {
+    return this.status.state === 'closed' && this.status.reason.code === 'forbidden';
+  }
+
+  /**
+   * Saves the rooms, so that a reload rejoins them. A ban from the whole server may remove the user
+   * from the rooms before it ends the session. Then a reload tries the room that is shown, and the
+   * form says until when the ban holds.
+   */
   #saveRooms() {
-    const rooms = [...this.rooms.values()].filter((room) => !room.left).map(({ name }) => name);
+    const isKept = (room) => !room.left || (room === this.shown && this.#isDisconnected);
+    const rooms = [...this.rooms.values()].filter(isKept).map(({ name }) => name);
     perTab.set('rooms', rooms.length > 0 ? { name: this.name, rooms, shown: this.shown?.name } : null);
   }
 

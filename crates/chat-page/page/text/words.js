@@ -51,6 +51,9 @@ export const label = ({ room, title, with: other }) => title ?? other ?? (isAddr
 /** What a room is called in a sentence. All names of rooms on the page come from here. */
 export const called = (known) => (known.title ?? known.with ? isolated(label(known)) : hash(known.room));
 
+/** The same. A room of which only the address is known has the first letters of the address. */
+export const calledApart = (known) => (isAddress(known.room) && !(known.title ?? known.with) ? `the private room ${known.room.slice(0, 7)}…` : called(known));
+
 /**
  * The message for an error. After a join that failed, `name` is that of the user, and `where` what
  * the room is called.

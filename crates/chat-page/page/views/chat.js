@@ -86,7 +86,7 @@ const toast = new Toast((text) => announcer.announce(text));
 const account = new Account({ signedOut: leavePage });
 const heading = new Heading();
 const profile = new Profile();
-const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name), openBlocked });
+const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name), openBlocked, openServerLog: () => openModerationLog(null) });
 
 /** Shows a chat that the user has entered. */
 export function openChat(newChat) {
@@ -257,9 +257,10 @@ function openInvite() {
   return openDialog('invite', async () => new (await import('./invite-people.js')).InvitePeople(), chat.shown);
 }
 
-function openModerationLog() {
+/** The reports and the log of a room, or of the whole server. */
+function openModerationLog(room) {
   drawer.close();
-  return openDialog('moderation-log', async () => new (await import('./moderation-log.js')).ModerationLog(goTo), chat.shown);
+  return openDialog('moderation-log', async () => new (await import('./moderation-log.js')).ModerationLog(chat, goTo), room);
 }
 
 function openReport(message) {
@@ -412,7 +413,7 @@ function openPeople() {
 
 closable(byId('help'));
 byId('open-help').addEventListener('click', () => byId('help').showModal());
-byId('open-settings').addEventListener('click', () => preferences.open());
+byId('open-settings').addEventListener('click', () => preferences.open(chat));
 byId('add-room').addEventListener('click', () => {
   drawer.close();
   switcher.open();
@@ -423,7 +424,7 @@ byId('open-search').addEventListener('click', openSearch);
 byId('copy-link').addEventListener('click', copyShownLink);
 byId('open-room-settings').addEventListener('click', openRoomSettings);
 byId('open-invite').addEventListener('click', openInvite);
-byId('open-moderation-log').addEventListener('click', openModerationLog);
+byId('open-moderation-log').addEventListener('click', () => openModerationLog(chat.shown));
 byId('leave-room').addEventListener('click', () => leave(chat.shown));
 openRoomLinks(byId('messages'), goTo);
 byId('people-list').addEventListener('click', ({ target }) => {

@@ -102,7 +102,7 @@ export class Moderate {
     this.#roleField.hidden = !isRole;
     this.#scopeField.hidden = isRole || !this.#room.moderatesServer;
     this.#reasonField.hidden = isRole;
-    const log = this.#isOnServer ? 'Admins read it in the log of this server.' : 'Moderators read it in the log of the room.';
+    const log = this.#isOnServer ? 'Moderators of this server read it in its log.' : 'Moderators read it in the log of the room.';
     setText(this.#reasonHint, `${this.#action.value === 'warn' ? 'They read it.' : log} At most ${MAX_REASON} characters.`);
   }
 

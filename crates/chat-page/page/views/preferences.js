@@ -9,11 +9,14 @@ export class Preferences {
   #notify = byId('set-notify');
   #blocked = h('button', { id: 'open-blocked-users', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Blocked users');
 
+  #serverLog = h('button', { id: 'open-server-log', class: 'wide', type: 'button', 'aria-haspopup': 'dialog' }, 'Reports and log of this server');
+
   /** `becomeUser` lets a guest register or sign in. `signOut` ends the session of a guest. */
-  constructor({ signOut, becomeUser, openAccount, openBlocked }) {
+  constructor({ signOut, becomeUser, openAccount, openBlocked, openServerLog }) {
     closable(this.#dialog);
-    byId('open-account').after(this.#blocked);
-    for (const [id, act] of [['become-user', becomeUser], ['open-account', openAccount], ['open-blocked-users', openBlocked]]) {
+    byId('open-account').after(this.#blocked, this.#serverLog);
+    const buttons = [['become-user', becomeUser], ['open-account', openAccount], ['open-blocked-users', openBlocked], ['open-server-log', openServerLog]];
+    for (const [id, act] of buttons) {
       byId(id).addEventListener('click', () => {
         this.#dialog.close();
         act();
@@ -28,7 +31,9 @@ export class Preferences {
     this.#updateNotify();
   }
 
-  open() {
+  /** `moderatesServer`: whether the user is a moderator or an admin of the server. */
+  open({ moderatesServer }) {
+    this.#serverLog.hidden = !moderatesServer;
     const isUser = session() !== null;
     byId('open-account').hidden = this.#blocked.hidden = !isUser;
     byId('sign-out').hidden = isUser;

@@ -42,8 +42,8 @@ export class Report {
   }
 }
 
-/** A direct room has no moderators. */
-const readers = (room) => (room.isDirect ? 'The people who run this site' : 'The moderators of this room');
+/** A direct room has no moderators of its own. */
+const readers = (room) => (room.isDirect ? 'The people who run and moderate this site' : 'The moderators of this room');
 
 function words(error) {
   if (error.code === 'limit_reached') return 'You have many open reports in this room already. Wait until the moderators have looked at them.';
