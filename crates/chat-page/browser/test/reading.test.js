@@ -134,7 +134,7 @@ browserTest('stacked combining marks do not paint over other messages', async (f
   await ana.waitForMessage('after');
   const entries = ana.page.locator('.entry');
   for (const contain of await entries.evaluateAll((all) => all.map((entry) => getComputedStyle(entry).contain))) assert.match(contain, /paint|content/);
-  const overflow = await ana.page.locator('.body').evaluateAll((all) => all.map((body) => getComputedStyle(body).overflowY));
+  const overflow = await ana.page.locator('.message .body').evaluateAll((all) => all.map((body) => getComputedStyle(body).overflowY));
   assert.deepEqual([...new Set(overflow)], ['clip']);
 });
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_access::Denied;
-use chat_protocol::v2::{ErrorCode, ServerFrame};
+use chat_protocol::v2::{DenialReason, Error, ErrorCode, ServerFrame};
 use chat_protocol::{Identity, Reference, RoomName};
 use futures::FutureExt;
 
@@ -63,8 +63,14 @@ impl Session {
                 user: Arc::clone(&state.user),
             }),
             _ => {
-                let message = "only users with an account can do this";
-                self.error(reference.cloned(), ErrorCode::Forbidden, message);
+                self.answer(&ServerFrame::Error(Error {
+                    reference: reference.cloned(),
+                    code: ErrorCode::Forbidden,
+                    message: "only users with an account can do this".into(),
+                    retry_after_ms: None,
+                    denied: Some(DenialReason::NeedsAccount),
+                    until: None,
+                }));
                 None
             }
         }

@@ -192,6 +192,7 @@ async fn a_refusal_has_its_reason_for_programs() {
     };
     let join = json!({"type": "join", "room": "lobby"});
     let send = json!({"type": "send", "room": "lobby", "id": "m", "body": "hello"});
+    assert_eq!(why(&mut gus, json!({"type": "keep", "room": "lobby"})).await, "needs_account");
     let kick = moderate("kick", &bob.id);
     assert_eq!(why(&mut member, kick).await, "moderators_only");
     let configure =
