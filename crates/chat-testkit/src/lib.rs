@@ -74,6 +74,8 @@ pub struct Client {
     /// Created by the first compressed message: it is large, and some programs hold thousands of
     /// clients.
     inflater: Option<Inflater>,
+    /// The bytes of the last event that was not compressed.
+    last_event: Vec<u8>,
 }
 
 /// The path of a classic connection.
@@ -130,7 +132,15 @@ impl Client {
         // the example of RFC 6455, section 1.3
         assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         let extensions = answer.header("sec-websocket-extensions").map(str::to_owned);
-        Ok(Self { stream, read_buffer, answers_pings: true, extensions, deflated: 0, inflater: None })
+        Ok(Self {
+            stream,
+            read_buffer,
+            answers_pings: true,
+            extensions,
+            deflated: 0,
+            inflater: None,
+            last_event: Vec::new(),
+        })
     }
 
     /// The extensions that the server accepted in its response to the handshake.
@@ -205,7 +215,11 @@ impl Client {
                         return Seen::Event(serde_json::from_slice(message).expect("JSON"));
                     }
                     _ if is_compressed => panic!("opcode {opcode} with RSV1"),
-                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
+                    TEXT => {
+                        let event = serde_json::from_slice(&payload).expect("JSON");
+                        self.last_event = payload;
+                        return Seen::Event(event);
+                    }
                     PING if self.answers_pings => {
                         // the server may have closed the connection; the end follows
                         let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;
@@ -233,6 +247,11 @@ impl Client {
             Seen::Event(event) => event,
             other => panic!("{other:?} instead of an event"),
         }
+    }
+
+    /// The last event, byte by byte as the server has sent it.
+    pub fn last_event(&self) -> &[u8] {
+        &self.last_event
     }
 
     /// The next event as a short text: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.

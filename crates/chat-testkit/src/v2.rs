@@ -158,6 +158,12 @@ impl Session {
         }
     }
 
+    /// As [`ask`](Self::ask), with the answer byte by byte as the server has sent it.
+    pub async fn ask_bytes(&mut self, frame: Value) -> String {
+        self.ask(frame).await;
+        String::from_utf8(self.client.last_event().to_vec()).expect("text")
+    }
+
     /// Joins a room, and returns the server's answer.
     pub async fn join(&mut self, room: &str) -> Value {
         let joined = self.ask(json!({ "type": "join", "room": room })).await;
