@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { accountBot, accountUser, register, signIn } from './support/accounts.js';
-import { Admin } from './support/admin.js';
+import { Admin, serverModerator } from './support/admin.js';
 import { violations } from './support/axe.js';
 import { browserTest } from './support/fixture.js';
 import { assertLayout } from './support/layout.js';
@@ -15,17 +15,6 @@ const log = (user) => user.page.locator('#moderation-log-records .entry').evalua
   const [done, where] = [...entry.querySelectorAll('p')].map(({ textContent }) => textContent.trim());
   return `${done} ${where.replace(/, [^,]+$/, '')}`;
 }));
-
-/** A moderator of the server at a page, who has no role in any room, and the account's token. */
-async function serverModerator(fixture, options = {}) {
-  const { server, admin } = await Admin.start(fixture);
-  const token = await register(server, 'sam');
-  await admin.setServerRole('sam', 'moderator');
-  const sam = await fixture.visitor(server, '/r/lobby', options);
-  await signIn(sam, 'sam');
-  await sam.waitForRoom('lobby');
-  return { server, admin, sam, token };
-}
 
 async function openLog(user) {
   await user.page.locator('#open-settings').click();

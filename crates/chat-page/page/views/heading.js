@@ -10,6 +10,7 @@ export class Heading {
   #about = h('div', { id: 'people-topic', class: 'people-topic body', dir: 'auto', hidden: true });
   #copyLink = byId('copy-link');
   #leave = byId('leave-room');
+  #shownTopic = '';
   #unsubscribes = [];
 
   constructor() {
@@ -31,16 +32,20 @@ export class Heading {
     setText(this.#title, name);
     this.#title.title = name;
     this.#title.dataset.sign = room?.sign ?? '';
-    const { topic = null, topicHtml = '' } = room?.room.info ?? {};
-    const text = textOf(topicHtml).trim();
-    setText(this.#topic, text);
-    this.#topic.title = text;
-    if (this.#about.dataset.topic !== (topic ?? '')) insertServerHtml(this.#about, topicHtml);
-    this.#about.dataset.topic = topic ?? '';
-    this.#about.hidden = text === '';
+    this.#showTopic(room?.room.info?.topicHtml ?? '');
     this.#copyLink.hidden = room?.isDirect === true;
     labelled(this.#copyLink, room?.isForMembers ? 'Invite people' : 'Copy a link to this room');
     labelled(this.#leave, room?.isDirect ? 'Hide this conversation' : 'Leave this room');
+  }
+
+  #showTopic(html) {
+    if (html === this.#shownTopic) return;
+    this.#shownTopic = html;
+    const text = textOf(html).trim();
+    setText(this.#topic, text);
+    this.#topic.title = text;
+    insertServerHtml(this.#about, html);
+    this.#about.hidden = text === '';
   }
 }
 

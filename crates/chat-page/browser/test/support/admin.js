@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { register, signIn } from './accounts.js';
 
 const TOKEN = '0123456789abcdef-of-the-operator';
 
@@ -93,4 +94,15 @@ async function freePort() {
   listener.close();
   await once(listener, 'close');
   return port;
+}
+
+/** A moderator of the server at a page, who has no role in any room, and the account's token. */
+export async function serverModerator(fixture, options = {}) {
+  const { server, admin } = await Admin.start(fixture);
+  const token = await register(server, 'sam');
+  await admin.setServerRole('sam', 'moderator');
+  const sam = await fixture.visitor(server, '/r/lobby', options);
+  await signIn(sam, 'sam');
+  await sam.waitForRoom('lobby');
+  return { server, admin, sam, token };
 }
