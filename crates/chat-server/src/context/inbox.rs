@@ -228,34 +228,37 @@ impl UserRooms {
         }
     }
 
-    /// Counts what was written in a room. Returns `None` if that is no news for the user.
-    fn advance(&self, room: &RoomName, news: &News) -> Option<Advance> {
+    /// Reads or changes what is known of a room. `None` if it is not in the list.
+    fn with_room<T>(&self, room: &RoomName, work: impl FnOnce(&mut Listed) -> T) -> Option<T> {
         let mut rooms = self.rooms.lock();
         let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
-        let listed = &mut rooms[index];
-        // those that were counted from the store are known
-        let new = news.messages.iter().filter(|message| message.seq > listed.newest);
-        let blocked = self.blocked.lock();
-        let of_others =
-            new.filter(|message| !self.ids.contains(&message.author) && !blocked.contains(&message.author));
-        let (count, has_mentions) = of_others.fold((0, false), |(count, has_mentions), message| {
-            (count + 1, has_mentions | message.has_mentions)
-        });
-        listed.newest = news.messages.last().map_or(0, |message| message.seq).max(listed.newest);
-        if count == 0 {
-            return None;
-        }
-        listed.unread = (listed.unread + count).min(MAX_UNREAD);
-        let recount = has_mentions.then_some(listed.read_up_to);
-        Some(Advance { up_to: listed.newest, unread: listed.unread, mentions: listed.mentions, recount })
+        Some(work(&mut rooms[index]))
+    }
+
+    /// Counts what was written in a room. Returns `None` if that is no news for the user.
+    fn advance(&self, room: &RoomName, news: &News) -> Option<Advance> {
+        self.with_room(room, |listed| {
+            // those that were counted from the store are known
+            let new = news.messages.iter().filter(|message| message.seq > listed.newest);
+            let blocked = self.blocked.lock();
+            let of_others = new
+                .filter(|message| !self.ids.contains(&message.author) && !blocked.contains(&message.author));
+            let (count, has_mentions) = of_others.fold((0, false), |(count, has_mentions), message| {
+                (count + 1, has_mentions | message.has_mentions)
+            });
+            listed.newest = news.messages.last().map_or(0, |message| message.seq).max(listed.newest);
+            if count == 0 {
+                return None;
+            }
+            listed.unread = (listed.unread + count).min(MAX_UNREAD);
+            let recount = has_mentions.then_some(listed.read_up_to);
+            Some(Advance { up_to: listed.newest, unread: listed.unread, mentions: listed.mentions, recount })
+        })?
     }
 
     /// Notes how many messages of a room address the user.
     fn set_mentions(&self, room: &RoomName, mentions: usize) {
-        let mut rooms = self.rooms.lock();
-        if let Ok(index) = rooms.binary_search_by(|known| known.room.cmp(room)) {
-            rooms[index].mentions = mentions;
-        }
+        self.with_room(room, |listed| listed.mentions = mentions);
     }
 
     /// The frame for the sessions of the user that are not in the room.
@@ -421,7 +424,7 @@ impl ListHandle {
 
     /// Whether a room is in the list.
     pub(crate) fn has(&self, room: &RoomName) -> bool {
-        self.rooms.rooms.lock().binary_search_by(|known| known.room.cmp(room)).is_ok()
+        self.rooms.with_room(room, |_| ()).is_some()
     }
 
     /// Reads the list from the store, and returns it as frames.
@@ -480,9 +483,7 @@ impl ListHandle {
 
     /// The other user of a direct room.
     pub(crate) fn other_user(&self, room: &RoomName) -> Option<UserId> {
-        let rooms = self.rooms.rooms.lock();
-        let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
-        rooms[index].with.clone()
+        self.rooms.with_room(room, |listed| listed.with.clone())?
     }
 
     /// Whether this is the direct room with a user who is blocked.
@@ -497,9 +498,7 @@ impl ListHandle {
 
     /// Up to where the user has read a room.
     pub(crate) fn read_up_to(&self, room: &RoomName) -> Option<u64> {
-        let rooms = self.rooms.rooms.lock();
-        let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
-        Some(rooms[index].read_up_to)
+        self.rooms.with_room(room, |listed| listed.read_up_to)
     }
 
     /// The user has blocked another one, or not any more.

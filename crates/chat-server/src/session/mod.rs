@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use chat_access::Denied;
 use chat_history::Mentions;
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
@@ -257,6 +258,16 @@ impl Session {
 fn error_frame(reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) -> ServerFrame {
     let message = message.into();
     ServerFrame::Error(Error { reference, code, message, retry_after_ms: None, denied: None, until: None })
+}
+
+/// An `error` frame for what the rules of a room have against it.
+fn denied_frame(reference: Option<Reference>, code: ErrorCode, denied: Denied) -> ServerFrame {
+    let until = match denied {
+        Denied::Banned { until } => until,
+        _ => None,
+    };
+    let (message, denied) = (denied.to_string().into(), denied.reason());
+    ServerFrame::Error(Error { reference, code, message, retry_after_ms: None, denied, until })
 }
 
 fn hello_first(reference: Option<Reference>) -> Rejected {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chat_access::{AccessError, ActError, Action, Denied, Doer, NewAct, Person, Refused, Scope};
 use chat_log::Passed;
 use chat_protocol::v2::{
-    Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, Error, ErrorCode, InviteLinkFrame,
-    Kept, Read, ReportsPage, RolesPage, ServerFrame,
+    Ack, AuditPage, DirectRoom, DirectoryPage, Done as DoneFrame, Dropped, ErrorCode, InviteLinkFrame, Kept,
+    Read, ReportsPage, RolesPage, ServerFrame,
 };
 use chat_protocol::{Identity, Reference, Role, RoomName, UserId};
 use chat_rooms::{Membership, RegisterError};
@@ -16,7 +16,7 @@ use crate::admission::client_log::LogKind;
 use crate::context::Context;
 use crate::context::inbox::ListError;
 use crate::session::list::Lists;
-use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
+use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, denied_frame, error_frame};
 
 /// Why an act is not carried out.
 pub(super) enum NotDone {
@@ -166,11 +166,7 @@ async fn answer(
     let answer = match acting.await {
         Ok(frame) => with_reference(frame, reference),
         Err(NotDone::Refused(code, message)) => error_frame(reference, code, message),
-        Err(NotDone::Denied(denied)) => {
-            let (code, message) = (ErrorCode::Forbidden, denied.to_string().into());
-            let denied = denied.reason();
-            ServerFrame::Error(Error { reference, code, message, retry_after_ms: None, denied, until: None })
-        }
+        Err(NotDone::Denied(denied)) => denied_frame(reference, ErrorCode::Forbidden, denied),
         Err(NotDone::Failed(error)) => {
             if let Some(Passed { suppressed }) = context.log.pass(LogKind::Acts) {
                 tracing::warn!(error, suppressed, "what a moderator does can't be stored");

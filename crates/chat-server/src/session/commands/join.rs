@@ -14,7 +14,7 @@ use futures::FutureExt;
 use tokio::time::sleep_until;
 
 use crate::admission::client_log::LogKind;
-use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session};
+use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, denied_frame};
 
 /// When a client that finds a room full should retry, in milliseconds.
 const FULL_ROOM_RETRY_MS: u64 = 10_000;
@@ -113,17 +113,11 @@ impl Session {
     pub(in crate::session) fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
         let (code, message, retry_after_ms) = match error {
             JoinError::Denied(denied) => {
-                let until = match denied {
-                    Denied::Banned { until } => *until,
-                    _ => None,
-                };
                 let code = match denied {
                     Denied::NotFound => ErrorCode::NotFound,
                     _ => ErrorCode::Forbidden,
                 };
-                let (message, denied) = (denied.to_string().into(), denied.reason());
-                let error = Error { reference, code, message, retry_after_ms: None, denied, until };
-                return self.answer(&ServerFrame::Error(error));
+                return self.answer(&denied_frame(reference, code, *denied));
             }
             JoinError::NameTaken => {
                 (ErrorCode::UsernameTaken, "this name is already in use in this room", None)
