@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Event, Identity, RoomName};

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use chat_db::migrate;
+use chat_db::sqlite::migrate;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

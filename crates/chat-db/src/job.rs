@@ -3,16 +3,20 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::{Connection, QueryResult, SqliteConnection};
+use diesel::{Connection, QueryResult};
 
 use crate::{DbError, SyncMode};
 
-/// A piece of work. It runs inside a transaction and delivers its result after the commit.
-pub(crate) trait Work: Send {
+/// A piece of work on a connection `C`. It runs inside a transaction and delivers its result after
+/// the commit.
+pub(crate) trait Work<C>: Send {
     /// What its commit has to survive.
     fn sync_mode(&self) -> SyncMode;
     /// Runs the statements and keeps their result. A returned error fails the whole transaction.
-    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError>;
+    fn run(&mut self, connection: &mut C) -> Result<(), DbError>;
+    /// As [`run`](Self::run), without a savepoint.
+    #[cfg(feature = "postgres")]
+    fn run_alone(&mut self, connection: &mut C) -> Result<(), DbError>;
     /// Delivers the result, or the error of the commit.
     fn finish(self: Box<Self>, committed: Result<(), DbError>);
 }
@@ -38,6 +42,18 @@ where
         Self { sync_mode, work: Some(work), outcome: None, done: Some(done) }
     }
 
+    /// Keeps the result, unless it fails the whole transaction.
+    fn keep(&mut self, result: QueryResult<T>) -> Result<(), DbError> {
+        match result {
+            Ok(value) => self.outcome = Some(Ok(value)),
+            Err(error) if is_of_the_statement(&error) => {
+                self.outcome = Some(Err(DbError::Query(error.to_string())));
+            }
+            Err(error) => return Err(DbError::failure(&error)),
+        }
+        Ok(())
+    }
+
     fn report(&mut self, result: Result<T, DbError>) {
         let Some(done) = self.done.take() else { return };
         // a panic in the callback must not end the writer, on which other work waits
@@ -47,29 +63,33 @@ where
     }
 }
 
-impl<T, F, D> Work for Job<T, F, D>
+impl<C, T, F, D> Work<C> for Job<T, F, D>
 where
+    C: Connection,
     T: Send,
-    F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
+    F: FnOnce(&mut C) -> QueryResult<T> + Send,
     D: FnOnce(Result<T, DbError>) + Send,
 {
     fn sync_mode(&self) -> SyncMode {
         self.sync_mode
     }
 
-    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError> {
+    fn run(&mut self, connection: &mut C) -> Result<(), DbError> {
         let Some(work) = self.work.take() else {
             return Ok(());
         };
         // a savepoint, because the batch has an open transaction
-        match connection.transaction(work) {
-            Ok(value) => self.outcome = Some(Ok(value)),
-            Err(error) if is_of_the_statement(&error) => {
-                self.outcome = Some(Err(DbError::Query(error.to_string())));
-            }
-            Err(error) => return Err(DbError::failure(&error)),
-        }
-        Ok(())
+        let result = connection.transaction(work);
+        self.keep(result)
+    }
+
+    #[cfg(feature = "postgres")]
+    fn run_alone(&mut self, connection: &mut C) -> Result<(), DbError> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
+        let result = work(connection);
+        self.keep(result)
     }
 
     fn finish(mut self: Box<Self>, committed: Result<(), DbError>) {

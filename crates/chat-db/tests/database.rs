@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use chat_db::{Database, DbError, OpenError, SyncMode, migrate};
+use chat_db::sqlite::{Database, OpenError, migrate};
+use chat_db::{DbError, SyncMode};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};

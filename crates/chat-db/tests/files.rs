@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chat_db::{Database, DbError, OpenError, SyncMode, migrate};
+use chat_db::sqlite::{Database, OpenError, migrate};
+use chat_db::{DbError, SyncMode};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tempfile::TempDir;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::{HistoryStore, NewMessage, Page, Retention, SqliteHistory};
 use chat_protocol::{MessageId, RoomName, UserId, Username};
 use tokio::runtime::Runtime;

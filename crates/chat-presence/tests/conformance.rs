@@ -1,7 +1,7 @@
 //! The conformance suite over both stores, and what the durable store promises beyond it.
 #![allow(clippy::unwrap_used)]
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_presence::conformance::Nodes;
 use chat_presence::{
     JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreErrorKind,

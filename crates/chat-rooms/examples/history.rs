@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{NodeId, SqlitePresence};
 use chat_protocol::{Event, Identity, Text};

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Event, Identity, RoomName};

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_db::{Database, DbError};
+use chat_db::DbError;
+use chat_db::sqlite::Database;
 use chat_protocol::{RoomName, Timestamp};
 use chat_rooms::{Engine, RoomUsage};
 use parking_lot::Mutex;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chat_db::backup::{self, BackupError};
+use chat_db::sqlite::backup::{self, BackupError};
 
 use crate::cli::{Backup, Database, DatabaseLocation, Restore, plural};
 

@@ -15,7 +15,7 @@ use crate::cli::{Database, DatabaseLocation, SearchCommand, plural};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SearchCommandError {
     #[error(transparent)]
-    Open(#[from] chat_db::OpenError),
+    Open(#[from] chat_db::sqlite::OpenError),
     #[error(transparent)]
     History(#[from] chat_history::HistoryError),
     #[error(transparent)]
@@ -47,7 +47,7 @@ fn build(location: &DatabaseLocation) -> Result<String, SearchCommandError> {
     let Database::File(path) = &location.database else { return Err(SearchCommandError::InMemory) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // excludes a running server
-    let database = chat_db::Database::open(path)?;
+    let database = chat_db::sqlite::Database::open(path)?;
     let path = index_path(path);
     SqliteIndex::remove(&path)?;
     let Progress { rooms, messages, .. } = runtime.block_on(async {

@@ -153,7 +153,7 @@ fn a_restored_database_has_the_owner_of_the_replaced_one() {
         let output = chatd(folder.path()).args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    drop(chat_db::Database::open(&at("chatd.sqlite3")).unwrap());
+    drop(chat_db::sqlite::Database::open(&at("chatd.sqlite3")).unwrap());
     run(&["backup", "backup"]);
     let owner =
         |name: &str| std::fs::metadata(at(name)).map(|file| (file.uid(), file.gid(), file.mode() & 0o777));
@@ -179,7 +179,7 @@ fn only_the_owner_can_ever_read_a_backup() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
-    drop(chat_db::Database::open(&at("chatd.sqlite3")).unwrap());
+    drop(chat_db::sqlite::Database::open(&at("chatd.sqlite3")).unwrap());
     // earlier versions created files that all users can read
     std::fs::set_permissions(at("chatd.sqlite3"), std::fs::Permissions::from_mode(0o644)).unwrap();
     // an aborted backup has left a readable file
@@ -296,7 +296,7 @@ async fn of_several_backups_to_one_file_one_succeeds() {
 async fn the_configured_database_is_backed_up() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    drop(chat_db::Database::open(&folder.join("other.sqlite3")).unwrap());
+    drop(chat_db::sqlite::Database::open(&folder.join("other.sqlite3")).unwrap());
     std::fs::write(folder.join("chatd.toml"), "database = 'other.sqlite3'\n").unwrap();
     let (ok, output) = run(folder, &["backup", "copy"]).await;
     assert!(ok && output.starts_with("copy: ") && output.ends_with(" bytes, checked"), "{output}");

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use chat_db::{Database, migrate};
+use chat_db::sqlite::{Database, migrate};
 use chat_testkit::{Client, http};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_presence::{NodeId, PresenceStore, SqlitePresence};
 use chat_testkit::{Client, Seen, http, listed, until, v2};
 use diesel::connection::SimpleConnection;

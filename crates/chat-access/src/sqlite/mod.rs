@@ -10,7 +10,8 @@ mod read;
 mod report;
 mod schema;
 
-use chat_db::{Database, SyncMode};
+use chat_db::SyncMode;
+use chat_db::sqlite::Database;
 use chat_protocol::{RoomName, RoomRole, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};

@@ -1,6 +1,6 @@
 //! Reports.
 
-use chat_db::overwriting;
+use chat_db::sqlite::overwriting;
 use chat_protocol::{RoomName, UserId, Username};
 use diesel::prelude::*;
 

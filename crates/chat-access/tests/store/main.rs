@@ -6,7 +6,7 @@ use chat_access::{
     AccessErrorKind, AccessStore, ActKind, Announcement, AuditQuery, Doer, MemoryAccess, Named, NewAct,
     NewReport, Person, Scope, SqliteAccess,
 };
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_protocol::{AnnouncementId, Identity, Moderation, NoticeLevel, Timestamp};
 use diesel::prelude::*;
 

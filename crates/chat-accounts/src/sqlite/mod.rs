@@ -11,7 +11,8 @@ mod schema;
 mod taken;
 mod tokens;
 
-use chat_db::{Database, SyncMode};
+use chat_db::SyncMode;
+use chat_db::sqlite::Database;
 use chat_protocol::{Epoch, Role, RoomName, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt, ready};

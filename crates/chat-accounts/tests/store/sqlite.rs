@@ -7,7 +7,8 @@ use chat_accounts::{
     Account, AccountStore, CreateError, InviteCode, NewAccount, NewInvite, NewToken, Password, Reservation,
     RoomChange, SqliteAccounts, StoreErrorKind, Subject, TokenSecret, look_alike_version,
 };
-use chat_db::{Database, DbError, backup, migrate};
+use chat_db::DbError;
+use chat_db::sqlite::{Database, backup, migrate};
 use chat_protocol::{Epoch, Timestamp, Username};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_db::{Database, DbError, SyncMode};
+use chat_db::sqlite::Database;
+use chat_db::{DbError, SyncMode};
 use chat_protocol::{RoomName, Timestamp};
 use diesel::prelude::*;
 use parking_lot::Mutex;

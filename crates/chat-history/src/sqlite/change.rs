@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_db::overwriting;
+use chat_db::sqlite::overwriting;
 use chat_protocol::{Content, DeletedBy, Deletion, Edit, Message, Timestamp};
 use diesel::prelude::*;
 

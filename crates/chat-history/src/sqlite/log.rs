@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_protocol::{Message, RoomName};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};

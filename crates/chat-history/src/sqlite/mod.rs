@@ -18,7 +18,8 @@ mod users;
 use std::fmt;
 use std::sync::Arc;
 
-use chat_db::{Database, SyncMode};
+use chat_db::SyncMode;
+use chat_db::sqlite::Database;
 use chat_protocol::{Epoch, RoomName, Timestamp, UserId};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_protocol::{Emoji, Message, RoomName, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::min;

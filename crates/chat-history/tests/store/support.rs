@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::conformance::{History, Log, Users};
 use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use diesel::connection::SimpleConnection;

@@ -73,7 +73,7 @@ async fn a_backup_has_no_fragment_of_an_erased_text() {
     drop(store);
     database.close().await;
     let copy = file.sibling(".copy");
-    chat_db::backup::back_up(file.path(), &copy).unwrap();
+    chat_db::sqlite::backup::back_up(file.path(), &copy).unwrap();
     let bytes = std::fs::read(&copy).unwrap();
     let count = |text: &str| bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
     assert!(count("the kept secret") > 1_000);

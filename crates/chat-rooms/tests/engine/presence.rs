@@ -1,6 +1,6 @@
 //! The presence store: rows follow the members, whatever the store does.
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_presence::{Holder, MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, MemberId, RoomName, Username};
 use chat_rooms::{Engine, JoinError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_access::{
     ActError, ActKind, Action, AuditQuery, Denied, Doer, NewAct, Person, Refused, Scope, SqliteAccess,
 };
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::{Page, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{

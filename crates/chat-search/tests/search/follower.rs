@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::conformance::helpers::{append, body, deletion, edit, message, prune, seq_of, user};
 use chat_history::{
     Cursor, Extent, HistoryError, HistoryErrorKind, HistoryLog, HistoryStore, MemoryHistory, Messages,

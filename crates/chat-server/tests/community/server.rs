@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_access::SqliteAccess;
 use chat_accounts::SqliteAccounts;
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::{HistoryStore, Retention, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{NodeId, SqlitePresence, StoreError};
 use chat_protocol::RoomName;

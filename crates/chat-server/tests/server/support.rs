@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chat_accounts::{JwtVerifier, SqliteAccounts};
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, Role, RoomName};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use chat_db::backup::BackupError;
-use chat_db::inspect::{Inspection, inspect};
+use chat_db::sqlite::backup::BackupError;
+use chat_db::sqlite::inspect::{Inspection, inspect};
 
 use super::finding::{Finding, size};
 

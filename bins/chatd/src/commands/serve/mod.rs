@@ -50,7 +50,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(transparent)]
-    Open(#[from] chat_db::OpenError),
+    Open(#[from] chat_db::sqlite::OpenError),
     #[error("the database can't be written: {0}")]
     Store(#[from] StoreError),
     #[error("the database can't be written: {0}")]
@@ -168,7 +168,11 @@ fn log_outcome(outcome: Result<(), StoreError>) {
 
 /// Saves the last usage statistics, and closes the index and the database, each within
 /// [`CLOSE_TIMEOUT`].
-async fn close(usage: Option<Usage>, index: Option<SqliteIndex>, database: Option<chat_db::Database>) {
+async fn close(
+    usage: Option<Usage>,
+    index: Option<SqliteIndex>,
+    database: Option<chat_db::sqlite::Database>,
+) {
     if let Some(usage) = usage
         && let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, usage.save()).await
     {

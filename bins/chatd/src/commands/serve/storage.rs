@@ -22,7 +22,7 @@ const NODE: &str = "local";
 
 pub(super) struct Storage {
     /// The database file. `None` if everything is in memory.
-    pub(super) database: Option<chat_db::Database>,
+    pub(super) database: Option<chat_db::sqlite::Database>,
     /// The index for searches, if it is in a file.
     pub(super) index: Option<SqliteIndex>,
     pub(super) server: Server,
@@ -79,9 +79,9 @@ async fn open_index(path: PathBuf) -> Result<SqliteIndex, StartError> {
     Ok(tokio::task::spawn_blocking(move || SqliteIndex::open(&path)).await.map_err(io::Error::from)??)
 }
 
-async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
+async fn open(path: PathBuf) -> Result<chat_db::sqlite::Database, StartError> {
     // opening and migrating block; nothing else runs yet
-    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path))
+    Ok(tokio::task::spawn_blocking(move || chat_db::sqlite::Database::open(&path))
         .await
         .map_err(io::Error::from)??)
 }

@@ -1,6 +1,6 @@
 //! Databases of the version before messages had the id of their author.
 
-use chat_db::migrate;
+use chat_db::sqlite::migrate;
 use chat_history::conformance::helpers::{
     all_after, append, body, delete, deletion, duplicate, id, idempotent_message, message, name, newest,
     react, reaction, room, seq_of, seqs, stored, user,

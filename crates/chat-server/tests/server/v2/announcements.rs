@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_access::SqliteAccess;
-use chat_db::Database;
+use chat_db::sqlite::Database;
 use chat_protocol::v2::NoticeLevel;
 use chat_server::{AnnounceError, Config, Control};
 use chat_testkit::Client;

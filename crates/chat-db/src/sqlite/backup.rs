@@ -9,12 +9,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness;
 
-use crate::lock::ProcessLock;
-use crate::migrate::{self, NOT_OURS};
-use crate::paths::{resolved, sibling_path};
-use crate::{connection, generation, inspect};
+use super::lock::ProcessLock;
+use super::migrate::{self, NOT_OURS};
+use super::paths::{resolved, sibling_path};
+use super::{connection, generation, inspect};
 
-pub use crate::error::BackupError;
+pub use super::error::BackupError;
 
 /// Copies the database into a new file (`VACUUM INTO`, <https://sqlite.org/lang_vacuum.html>) and
 /// returns its size in bytes. A server may have the database open and write to it. The copy

@@ -9,14 +9,15 @@ use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::generation::{self, GenerationError};
+use super::lock::ProcessLock;
+use super::readers::Readers;
+use super::watch::Watch;
+use super::writer::Writer;
+use super::{OpenError, migrate};
 use crate::error::is_damage;
-use crate::generation::{self, GenerationError};
 use crate::job::{Job, Work};
-use crate::lock::ProcessLock;
-use crate::readers::Readers;
-use crate::watch::Watch;
-use crate::writer::Writer;
-use crate::{DbError, OpenError, SyncMode, migrate};
+use crate::{DbError, SyncMode};
 
 /// How many [`Database::write`]s may be queued before the next one has to wait.
 const MAX_WRITES: usize = 4_096;
@@ -31,7 +32,7 @@ pub struct Database {
 struct Shared {
     /// The queue of the writer thread; `None` once the database is closed. The thread ends when the
     /// sender is dropped and the queue is empty.
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Work>>>>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Work<SqliteConnection>>>>>,
     /// One permit for each [`Database::write`] that may be queued.
     writes: Arc<Semaphore>,
     /// The writer thread, until [`Database::close`] takes it to wait for its end.
@@ -119,7 +120,7 @@ impl Database {
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
         D: FnOnce(Result<T, DbError>) + Send + 'static,
     {
-        let job: Box<dyn Work> = Box::new(Job::new(sync_mode, work, done));
+        let job: Box<dyn Work<SqliteConnection>> = Box::new(Job::new(sync_mode, work, done));
         let refused = match &*self.shared.queue.lock() {
             Some(queue) => queue.send(job).err().map(|refused| refused.0),
             None => Some(job),
@@ -165,6 +166,19 @@ impl Database {
         };
         self.submit(sync_mode, work, done);
         result.await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Runs `work` as [`write`](Self::write) does. On other databases it would run apart from the
+    /// writes, which is for work that takes long.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn maintain<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        self.write(work).await
     }
 
     /// Runs `work` on a connection that can't write. It sees everything that was committed before.

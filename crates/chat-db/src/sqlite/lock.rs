@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::OpenError;
-use crate::file_id::FileId;
-use crate::paths::{resolved, sibling_path};
+use super::OpenError;
+use super::file_id::FileId;
+use super::paths::{resolved, sibling_path};
 
 /// A longer note was not written by this program.
 const MAX_NOTE_BYTES: u64 = 1_024;

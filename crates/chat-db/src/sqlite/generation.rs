@@ -6,7 +6,7 @@ use std::io;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use crate::lock::ProcessLock;
+use super::lock::ProcessLock;
 
 diesel::table! {
     database_seal (id) {

@@ -9,7 +9,7 @@ use diesel::sqlite::SqliteConnection;
 ///
 /// SQLite moves rows to other pages at times and does not clear where they were, whatever this
 /// setting says. Such a fragment is smaller than a page, and stays until its place is used again. A
-/// [backup](crate::backup) has none.
+/// [backup](super::backup) has none.
 ///
 /// # Errors
 /// Any error of the statements.

@@ -6,10 +6,10 @@ use std::path::Path;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use crate::connection;
-use crate::error::BackupError;
-use crate::migrate::{self, NOT_OURS};
-use crate::paths::sibling_path;
+use super::connection;
+use super::error::BackupError;
+use super::migrate::{self, NOT_OURS};
+use super::paths::sibling_path;
 
 /// How many faults are listed. A badly damaged file has thousands.
 const MAX_FAULTS: usize = 5;

@@ -13,10 +13,11 @@ use diesel::SqliteConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
+use super::lock::ProcessLock;
+use super::watch::{Misplaced, Watch};
+use super::{connection, generation};
 use crate::job::Work;
-use crate::lock::ProcessLock;
-use crate::watch::{Misplaced, Watch};
-use crate::{DbError, SyncMode, connection, generation};
+use crate::{DbError, SyncMode};
 
 /// The maximum number of jobs in one transaction. It bounds how long the first job waits for the
 /// last.
@@ -36,12 +37,12 @@ pub(crate) struct Writer {
     connection: Option<SqliteConnection>,
     /// The current sync mode of the connection.
     sync_mode: SyncMode,
-    /// The queue. Clones of [`Database`](crate::Database) hold the sending ends.
-    queue: Receiver<Box<dyn Work>>,
+    /// The queue. Clones of [`Database`](super::Database) hold the sending ends.
+    queue: Receiver<Box<dyn Work<SqliteConnection>>>,
     /// Jobs that were taken off the queue and have not run.
-    waiting: VecDeque<Box<dyn Work>>,
+    waiting: VecDeque<Box<dyn Work<SqliteConnection>>>,
     /// Jobs that have run in the open transaction.
-    ran: Vec<Box<dyn Work>>,
+    ran: Vec<Box<dyn Work<SqliteConnection>>>,
     /// Set when a transaction has found the file damaged.
     is_damaged: Arc<AtomicBool>,
     lock: ProcessLock,
@@ -60,7 +61,7 @@ impl Writer {
     pub(crate) fn new(
         path: PathBuf,
         connection: SqliteConnection,
-        queue: Receiver<Box<dyn Work>>,
+        queue: Receiver<Box<dyn Work<SqliteConnection>>>,
         is_damaged: Arc<AtomicBool>,
         (lock, mut watch): (ProcessLock, Watch),
     ) -> Self {

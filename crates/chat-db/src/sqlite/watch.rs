@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use metrics::{Gauge, describe_gauge, gauge};
 
+use super::file_id::FileId;
+use super::paths::sibling_path;
 use crate::DbError;
-use crate::file_id::FileId;
-use crate::paths::sibling_path;
 
 /// A check is reused for this long: under load one check serves many transactions.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);

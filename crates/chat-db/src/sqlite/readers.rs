@@ -7,10 +7,11 @@ use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::file_id::FileId;
-use crate::lock::InodeLock;
-use crate::watch::Misplaced;
-use crate::{DbError, connection};
+use super::connection;
+use super::file_id::FileId;
+use super::lock::InodeLock;
+use super::watch::Misplaced;
+use crate::DbError;
 
 /// How many reads run at the same time.
 const MAX_READERS: usize = 4;

@@ -8,18 +8,18 @@ use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::lock::ProcessLock;
-use crate::{OpenError, connection};
+use super::lock::ProcessLock;
+use super::{OpenError, connection};
 
 /// What is wrong with the database of another program.
 pub(crate) const NOT_OURS: &str = "it has no chatd tables";
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Applies all pending migrations, as each start does, and returns their versions.
 ///
 /// # Errors
-/// The same as [`Database::open`](crate::Database::open).
+/// The same as [`Database::open`](super::Database::open).
 pub fn up(path: &Path) -> Result<Vec<String>, OpenError> {
     let _lock = ProcessLock::take_to_open(path)?;
     pending(&mut open(path)?, path)

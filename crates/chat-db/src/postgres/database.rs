@@ -1,0 +1,278 @@
+//! An open database.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::connection::DbConnection;
+use super::error::OpenError;
+use super::guard::{Guard, NotTaken};
+use super::pool::Pool;
+use super::url::Url;
+use super::worker::{self, Worker};
+use super::{migrate, tls, writer};
+use crate::job::Job;
+use crate::{DbError, SyncMode};
+
+/// How many [`Database::write`]s may be queued before the next one has to wait.
+const MAX_WRITES: usize = 4_096;
+
+/// How a database is used.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// How many connections append to the history. Default: 4.
+    pub appenders: NonZeroU32,
+    /// How many connections read. Default: 4.
+    pub readers: NonZeroU32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let four = NonZeroU32::MIN.saturating_add(3);
+        Self { appenders: four, readers: four }
+    }
+}
+
+impl Options {
+    /// Sets how many connections append to the history.
+    #[must_use]
+    pub fn appenders(self, appenders: NonZeroU32) -> Self {
+        Self { appenders, ..self }
+    }
+
+    /// Sets how many connections read.
+    #[must_use]
+    pub fn readers(self, readers: NonZeroU32) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// How many connections there are at most: besides these, one that holds the database for this
+    /// process, one that writes, and one for retention.
+    pub fn connections(&self) -> u32 {
+        self.appenders.get().saturating_add(self.readers.get()).saturating_add(3)
+    }
+}
+
+/// An open database: the connections of this process, and the lock that excludes others. Clones
+/// share one database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    shared: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Worker,
+    /// One permit for each [`Database::write`] that may be queued.
+    writes: Arc<Semaphore>,
+    appenders: Vec<Worker>,
+    maintenance: Worker,
+    readers: Arc<Pool>,
+    is_unchanged: bool,
+    /// Declared last: it is dropped after all others.
+    guard: Guard,
+}
+
+impl Database {
+    /// Connects, applies pending migrations, and takes the database for this process. Blocks, for
+    /// seconds if the server does not answer, or if another process uses the database.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the server can't be reached or does not accept the user, if the database is
+    /// newer than the program, or is in use by another process.
+    pub fn open(url: &Url, options: &Options) -> Result<Self, OpenError> {
+        let fault = |reason: String| OpenError::Open { url: url.to_string(), reason };
+        let tls = tls::connector(&url.verify).map_err(|error| fault(error.to_string()))?;
+        let mut link = migrate::connect(url)?;
+        migrate::pending(&mut link.connection, url)?;
+        let (guard, is_unchanged) =
+            Guard::take(url.clone(), tls, link).map_err(|not_taken| match not_taken {
+                NotTaken::InUse => OpenError::InUse { url: url.to_string() },
+                NotTaken::Failed(error) => fault(error.to_string()),
+            })?;
+        let start = |name: String| {
+            let shared = Arc::clone(guard.shared());
+            Worker::start(name, move |queue| worker::run(shared, queue))
+        };
+        let shared = Arc::clone(guard.shared());
+        let threads = || {
+            let appenders = (0..options.appenders.get()).map(|n| start(format!("chat-db-append-{n}")));
+            let writer = Worker::start("chat-db-writer".into(), move |queue| writer::run(shared, queue))?;
+            Ok((appenders.collect::<Result<_, _>>()?, writer, start("chat-db-maintain".into())?))
+        };
+        let (appenders, writer, maintenance) =
+            threads().map_err(|error: std::io::Error| fault(error.to_string()))?;
+        let readers = Arc::new(Pool::new(Arc::clone(guard.shared()), options.readers.get()));
+        let writes = Arc::new(Semaphore::new(MAX_WRITES));
+        let inner = Inner { writer, writes, appenders, maintenance, readers, is_unchanged, guard };
+        Ok(Self { shared: Arc::new(inner) })
+    }
+
+    /// Whether this is the database that was last in use at this address. `false` for a new
+    /// database, for one on another server, and for a standby that was promoted. A dump that was
+    /// restored, and a copy of the server's files, can't be recognised: see
+    /// [`forget_identity`](migrate::forget_identity).
+    pub fn is_unchanged(&self) -> bool {
+        self.shared.is_unchanged
+    }
+
+    /// Adds what runs when this process finds another database at the address than the one that it
+    /// has used: a standby that was promoted. It runs in the transaction that takes the database,
+    /// before any other work. It may run again if that transaction fails.
+    pub fn on_replaced(&self, run: impl FnMut(&mut DbConnection) -> QueryResult<()> + Send + 'static) {
+        self.shared.guard.shared().on_replaced(Box::new(run));
+    }
+
+    /// The incarnation: a random text that the functions which write compare with the one in the
+    /// database.
+    ///
+    /// # Errors
+    /// [`DbError`] if the database is not this process's.
+    pub fn incarnation(&self) -> Result<Arc<str>, DbError> {
+        self.shared.guard.shared().owned().map(|owned| owned.incarnation)
+    }
+
+    /// How many connections append.
+    pub fn appenders(&self) -> usize {
+        self.shared.appenders.len()
+    }
+
+    /// Queues `work` for the connection `appender`, modulo their number, and returns at once. The
+    /// work of one connection runs in the order of submission, without a transaction around it.
+    /// `done` receives the result exactly once, on the thread of the connection; other work of it
+    /// waits meanwhile, so it must not block. After [`close`](Self::close), `done` is called before
+    /// this function returns.
+    ///
+    /// The queue is not bounded: callers have to limit how much they submit.
+    ///
+    /// `done` receives [`DbError::Query`] if the statements failed by themselves, another error if
+    /// the database failed, and [`DbError::Closed`] after [`close`](Self::close). After a failure
+    /// that was not of the statements, work may have been committed nevertheless.
+    pub fn append<T, F, D>(&self, appender: usize, work: F, done: D)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+        D: FnOnce(Result<T, DbError>) + Send + 'static,
+    {
+        let job = Box::new(Job::new(SyncMode::Full, work, done));
+        match self.shared.appenders.get(appender % self.shared.appenders.len().max(1)) {
+            Some(worker) => worker.submit(job),
+            None => drop(job),
+        }
+    }
+
+    /// Runs `work` in the writer's next transaction, in a savepoint of its own, and returns its
+    /// result after the commit. Work runs in the order of submission, and nothing else that is
+    /// written by this function runs at the same time, by any process. At most 4,096 writes are
+    /// queued; further ones wait.
+    ///
+    /// Not cancel-safe: once the future was polled, the work may be done although the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`DbError::Query`] if the statements failed by themselves, [`DbError::Unavailable`] if the
+    /// database failed, [`DbError::Closed`] after [`close`](Self::close).
+    pub async fn write<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+    {
+        self.queue(&self.shared.writer, work).await
+    }
+
+    /// The same as [`write`](Self::write): the server's setting `synchronous_commit` decides what a
+    /// commit survives.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn write_with<T, F>(&self, _: SyncMode, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+    {
+        self.write(work).await
+    }
+
+    /// Runs `work` on a connection of its own, without a transaction around it, one piece at a time.
+    /// It may take longer than a write, because no write waits for it.
+    ///
+    /// Not cancel-safe: once the future was polled, the work may be done although the future is
+    /// dropped.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn maintain<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+    {
+        self.queue(&self.shared.maintenance, work).await
+    }
+
+    async fn queue<T, F>(&self, worker: &Worker, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| DbError::Closed)?;
+        let (answer, result) = oneshot::channel();
+        let done = move |outcome| {
+            drop(permit);
+            // the caller may be gone; the write stands
+            let _ = answer.send(outcome);
+        };
+        worker.submit(Box::new(Job::new(SyncMode::Full, work, done)));
+        result.await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Runs `work` in a snapshot, on a connection that can't write. It sees everything that was
+    /// committed before. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`DbError::Query`] if a row was not found, [`DbError::Unavailable`] if the database failed,
+    /// [`DbError::Closed`] after [`close`](Self::close).
+    pub async fn read<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.shared.readers);
+        let permit = readers.permit().await?;
+        let read = move || {
+            let value = readers.run(work);
+            drop(permit);
+            value
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Checks whether a transaction can be committed now.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn check(&self) -> Result<(), DbError> {
+        self.write(|_| Ok(())).await
+    }
+
+    /// Accepts no more work, waits until the queued work is committed, and gives the database up.
+    pub async fn close(&self) {
+        let workers = |inner: &Inner, each: fn(&Worker)| {
+            inner.appenders.iter().chain([&inner.writer, &inner.maintenance]).for_each(each);
+        };
+        workers(&self.shared, Worker::end);
+        self.shared.writes.close();
+        self.shared.readers.close().await;
+        let inner = Arc::clone(&self.shared);
+        let ended = tokio::task::spawn_blocking(move || {
+            workers(&inner, Worker::join);
+            inner.readers.disconnect();
+            inner.guard.close();
+        });
+        if ended.await.is_err() {
+            tracing::error!("closing the database ended with a panic");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the database is the one that this program knows.
+
+use diesel::QueryResult;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
+
+use super::connection::DbConnection;
+
+/// Held for as long as a process uses the database.
+const OWNER_LOCK: i64 = 0x6368_6174_6400_0001;
+/// Held, shared, by every transaction that writes; exclusively by one that changes the incarnation.
+const FENCE_LOCK: i64 = 0x6368_6174_6400_0002;
+/// Held while migrations run.
+pub(crate) const MIGRATION_LOCK: i64 = 0x6368_6174_6400_0003;
+
+/// What a database is known by, and who uses it.
+#[derive(Debug, PartialEq, Eq, QueryableByName)]
+pub(crate) struct State {
+    /// The server's system identifier, the database's OID, and the timeline of the server's log:
+    /// a copy on another server, and a standby that was promoted, have another identity.
+    #[diesel(sql_type = Text)]
+    pub(crate) identity: String,
+    /// The identity when it was last used.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) known_identity: Option<String>,
+    /// A random text of the process that uses it, or last used it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) incarnation: Option<String>,
+}
+
+/// Reads the state.
+pub(crate) fn read(connection: &mut DbConnection) -> QueryResult<State> {
+    diesel::sql_query(
+        "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || d.oid || '/' \
+                || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS identity, \
+                s.identity AS known_identity, s.incarnation AS incarnation \
+         FROM pg_database d LEFT JOIN database_state s ON true WHERE d.datname = current_database()",
+    )
+    .get_result(connection)
+}
+
+/// Takes the lock of the process that uses the database, until the connection ends. Returns `false`
+/// if another one has it.
+pub(crate) fn try_lock(connection: &mut DbConnection) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Bool)]
+        is_locked: bool,
+    }
+
+    let query = format!("SELECT pg_try_advisory_lock({OWNER_LOCK}) AS is_locked");
+    diesel::sql_query(query).get_result::<Row>(connection).map(|row| row.is_locked)
+}
+
+/// Writes the identity and a new incarnation. Waits for the transactions of the last one.
+pub(crate) fn write(connection: &mut DbConnection, identity: &str, incarnation: &str) -> QueryResult<()> {
+    diesel::sql_query(format!("SELECT pg_advisory_xact_lock({FENCE_LOCK})")).execute(connection)?;
+    diesel::sql_query(
+        "INSERT INTO database_state (single, identity, incarnation) VALUES (true, $1, $2) \
+         ON CONFLICT (single) DO UPDATE SET identity = $1, incarnation = $2",
+    )
+    .bind::<Text, _>(identity)
+    .bind::<Text, _>(incarnation)
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets the identity, so that the next start takes the database for another one.
+pub(crate) fn forget(connection: &mut DbConnection) -> QueryResult<usize> {
+    diesel::sql_query("UPDATE database_state SET identity = ''").execute(connection)
+}

@@ -1,0 +1,105 @@
+//! The schema: the folder `migrations/postgres`, embedded, in both directions.
+
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{DbConnection, Link};
+use super::error::OpenError;
+use super::identity::MIGRATION_LOCK;
+use super::url::Url;
+use super::{identity, tls};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Applies all pending migrations, as each start does, and returns their versions. Blocks.
+///
+/// # Errors
+/// The same as [`Database::open`](super::Database::open).
+pub fn up(url: &Url) -> Result<Vec<String>, OpenError> {
+    pending(&mut connect(url)?.connection, url)
+}
+
+/// Reverts the newest migration and returns its version. Data that only the newer schema can hold
+/// is lost. Blocks.
+///
+/// # Errors
+/// [`OpenError::InUse`] if a chatd uses the database, [`OpenError::Migrate`] if there is no
+/// migration to revert; else the same as [`up`].
+pub fn down(url: &Url) -> Result<String, OpenError> {
+    let mut link = connect(url)?;
+    let connection = &mut link.connection;
+    refuse_newer(connection, url)?;
+    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
+    if !identity::try_lock(connection).map_err(|error| fault(error.to_string()))? {
+        return Err(OpenError::InUse { url: url.to_string() });
+    }
+    let version = connection.revert_last_migration(MIGRATIONS).map_err(|error| fault(error.to_string()))?;
+    Ok(version.to_string())
+}
+
+/// Makes the next start take the database for another one, and begin a new epoch: after a restore,
+/// the numbers that clients know may stand for other messages. Blocks.
+///
+/// # Errors
+/// The same as [`up`].
+pub fn forget_identity(url: &Url) -> Result<(), OpenError> {
+    let mut link = connect(url)?;
+    refuse_newer(&mut link.connection, url)?;
+    identity::forget(&mut link.connection)
+        .map_err(|error| OpenError::Migrate { url: url.to_string(), reason: error.to_string() })?;
+    Ok(())
+}
+
+/// The versions of pending migrations. Changes nothing. Blocks.
+///
+/// # Errors
+/// The same as [`up`].
+pub fn waiting(url: &Url) -> Result<Vec<String>, OpenError> {
+    let mut link = connect(url)?;
+    refuse_newer(&mut link.connection, url)?;
+    match link.connection.pending_migrations(MIGRATIONS) {
+        Ok(found) => Ok(found.iter().map(|migration| migration.name().version().to_string()).collect()),
+        Err(error) => Err(OpenError::Migrate { url: url.to_string(), reason: error.to_string() }),
+    }
+}
+
+/// Connects for migrations, which may take long.
+pub(crate) fn connect(url: &Url) -> Result<Link, OpenError> {
+    let fault = |reason: String| OpenError::Open { url: url.to_string(), reason };
+    let tls = tls::connector(&url.verify).map_err(|error| fault(error.to_string()))?;
+    Link::open(url, &tls, None).map_err(|error| fault(error.to_string()))
+}
+
+/// Applies pending migrations, one process at a time.
+pub(crate) fn pending(connection: &mut DbConnection, url: &Url) -> Result<Vec<String>, OpenError> {
+    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
+    let lock = |connection: &mut DbConnection, function: &str| {
+        diesel::sql_query(format!("SELECT {function}({MIGRATION_LOCK})"))
+            .execute(connection)
+            .map_err(|error| fault(error.to_string()))
+    };
+    lock(connection, "pg_advisory_lock")?;
+    let applied = refuse_newer(connection, url).and_then(|()| {
+        let versions =
+            connection.run_pending_migrations(MIGRATIONS).map_err(|error| fault(error.to_string()))?;
+        Ok(versions.iter().map(ToString::to_string).collect())
+    });
+    lock(connection, "pg_advisory_unlock")?;
+    applied
+}
+
+fn refuse_newer(connection: &mut DbConnection, url: &Url) -> Result<(), OpenError> {
+    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
+    let applied = connection.applied_migrations().map_err(|error| fault(error.to_string()))?;
+    let known: Vec<Box<dyn Migration<Pg>>> =
+        MIGRATIONS.migrations().map_err(|error| fault(error.to_string()))?;
+    let unknown = |version: &&diesel::migration::MigrationVersion<'_>| {
+        known.iter().all(|migration| migration.name().version() != **version)
+    };
+    match applied.iter().find(unknown) {
+        None => Ok(()),
+        Some(version) => Err(OpenError::Newer { url: url.to_string(), version: version.to_string() }),
+    }
+}

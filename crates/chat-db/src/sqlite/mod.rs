@@ -1,0 +1,24 @@
+//! A database in an SQLite file: one writer with group commit, readers, migrations, backups.
+
+pub mod backup;
+mod connection;
+mod database;
+mod error;
+mod file_id;
+mod generation;
+pub mod inspect;
+mod lock;
+pub mod migrate;
+mod overwriting;
+mod paths;
+mod readers;
+mod watch;
+mod writer;
+
+// this crate links the bundled SQLite; diesel only declares it
+use libsqlite3_sys as _;
+
+pub use database::Database;
+pub use diesel::sqlite::{Sqlite as Backend, SqliteConnection as DbConnection};
+pub use error::OpenError;
+pub use overwriting::overwriting;
