@@ -11,6 +11,8 @@ pub mod http;
 pub mod jwt;
 #[cfg(unix)]
 pub mod needs;
+#[cfg(unix)]
+pub mod postgres;
 pub mod tls;
 pub mod v2;
 

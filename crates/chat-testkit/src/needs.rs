@@ -26,6 +26,8 @@ pub enum Need {
     Program(&'static str),
     /// A file or a folder.
     Path(&'static str),
+    /// The programs of PostgreSQL. See [`postgres`](crate::postgres).
+    Postgres,
 }
 
 impl Need {
@@ -38,6 +40,7 @@ impl Need {
             }
             Self::Program(name) => program(name).is_none().then(|| format!("the program \"{name}\"")),
             Self::Path(path) => (!Path::new(path).exists()).then(|| format!("\"{path}\"")),
+            Self::Postgres => crate::postgres::missing(),
         }
     }
 }
@@ -74,7 +77,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
-fn gives_files_away() -> bool {
+pub(crate) fn gives_files_away() -> bool {
     let folder = tempfile::tempdir().unwrap();
     chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok()
 }

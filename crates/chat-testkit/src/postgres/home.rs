@@ -1,0 +1,133 @@
+//! The temporary folder of a server, and the watchdog that ends the server.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::programs::{named, owner};
+
+/// The watchdog reads from a pipe that only the test process can write to. At the end of the pipe
+/// (the test drops the server, or the test process has ended, in whatever way) it ends the server
+/// and removes the folder.
+///
+/// All processes of a server have the data folder as their current folder; nothing else has. A
+/// server that was killed leaves a segment of shared memory, whose id is in its pid file.
+const WATCHDOG: &str = r#"
+read -r line
+data="$1/data"
+processes() {
+    for cwd in /proc/[0-9]*/cwd; do
+        if [ "$cwd" -ef "$data" ]; then
+            process="${cwd#/proc/}"
+            echo "${process%/cwd}"
+        fi
+    done
+}
+running="$(processes)"
+if [ -n "$running" ]; then
+    postmaster="$(head -n 1 "$data/postmaster.pid")"
+    for process in $running; do
+        if [ "$process" = "$postmaster" ]; then kill -QUIT "$process"; fi
+    done
+    kill -CONT $running
+    for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        if [ -z "$(processes)" ]; then break; fi
+        sleep 0.05
+    done
+    # also processes that were started meanwhile
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        running="$(processes)"
+        if [ -z "$running" ]; then break; fi
+        kill -KILL $running
+        sleep 0.05
+    done
+fi
+if [ -e "$data/postmaster.pid" ]; then
+    set -- "$1" $(sed -n 7p "$data/postmaster.pid")
+    if [ -n "$3" ]; then ipcrm -m "$3"; fi
+fi
+rm -rf "$1"
+"#;
+
+/// The temporary folder of a server. When it is dropped, the server ends and the folder is removed.
+#[derive(Debug)]
+pub(super) struct Home {
+    folder: PathBuf,
+    watchdog: Child,
+}
+
+impl Home {
+    /// Creates a folder that the user of the server owns.
+    pub(super) fn create() -> Self {
+        let folder = tempfile::Builder::new().prefix("chatd-postgres-").tempdir().unwrap();
+        // it removes the folder
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(folder.path())
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // a signal for the group of the test process must not end it
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let folder = folder.keep();
+        let home = Self { folder: folder.canonicalize().unwrap(), watchdog };
+        // the test reads the log, and connects to the socket
+        home.give(&home.folder, 0o755);
+        home
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The data folder of the server.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Gives a file or a folder to the user of the server.
+    pub(super) fn give(&self, path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        if let Some((user, group)) = owner() {
+            chown(path, Some(user), Some(group))
+                .unwrap_or_else(|error| panic!("cannot give {} to the user {user}: {error}", named(path)));
+        }
+    }
+
+    /// The running processes of the server.
+    pub(super) fn processes(&self) -> Vec<Pid> {
+        let data = self.data();
+        let is_of_server =
+            |process: &Path| std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data);
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| {
+                let process = entry.ok()?.path();
+                let id = process.file_name()?.to_str()?.parse().ok()?;
+                if is_of_server(&process) { Pid::from_raw(id) } else { None }
+            })
+            .collect()
+    }
+
+    /// Sends a signal to all processes of the server.
+    pub(super) fn signal(&self, signal: Signal) {
+        for process in self.processes() {
+            // it may have ended
+            let _ = kill_process(process, signal);
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}

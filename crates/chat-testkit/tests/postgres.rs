@@ -1,0 +1,188 @@
+//! Tests of the PostgreSQL servers for tests.
+#![cfg(unix)]
+
+mod postgres {
+    use std::net::TcpStream;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use chat_testkit::needs::{self, Need};
+    use chat_testkit::postgres::{self, Mode, Server};
+
+    /// Whether the test can run.
+    fn is_here() -> bool {
+        needs::are_met(&[Need::Postgres])
+    }
+
+    /// Returns once the condition is true.
+    fn until(what: &str, condition: impl Fn() -> bool) {
+        let begin = Instant::now();
+        while !condition() {
+            assert!(begin.elapsed() < chat_testkit::PATIENCE, "still waiting: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_server_starts_and_leaves_nothing() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::builder().max_connections(20).setting("cluster_name", "it's").start();
+        let version: u32 = server.psql("postgres", "SHOW server_version_num").parse().unwrap();
+        assert!(version >= 150_000, "{version}");
+        let settings =
+            "SHOW max_connections; SHOW cluster_name; SHOW server_encoding; SHOW fsync; SHOW lc_collate";
+        assert_eq!(server.psql("postgres", settings), "20\nit's\nUTF8\noff\nC");
+        assert!(server.try_psql("postgres", "SELECT 1/0").unwrap_err().contains("division by zero"));
+        TcpStream::connect(server.address()).unwrap();
+
+        let (data, address) = (server.data(), server.address());
+        assert!(data.exists());
+        drop(server);
+        assert!(!data.parent().unwrap().exists());
+        TcpStream::connect(address).unwrap_err();
+    }
+
+    #[test]
+    fn a_killed_server_leaves_no_shared_memory() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::start();
+        let key = std::fs::read_to_string(server.data().join("postmaster.pid")).unwrap();
+        let key = key.lines().nth(6).unwrap().split_whitespace().next().unwrap().to_owned();
+        let is_there = || {
+            let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+            segments.lines().any(|line| line.split_whitespace().next() == Some(&*key))
+        };
+        assert!(is_there());
+        server.kill();
+        assert!(is_there());
+        drop(server);
+        assert!(!is_there());
+    }
+
+    #[test]
+    fn each_database_is_empty_and_dropped() {
+        if !is_here() {
+            return;
+        }
+        let (one, other) = (postgres::shared(), postgres::shared());
+        assert_ne!(one.name(), other.name());
+        one.psql("CREATE TABLE here (id int); INSERT INTO here VALUES (1), (2)");
+        assert_eq!(one.psql("SELECT id FROM here ORDER BY id"), "1\n2");
+        assert!(other.try_psql("SELECT * FROM here").unwrap_err().contains("does not exist"));
+        assert!(one.url().ends_with(one.name()));
+
+        let name = one.name().to_owned();
+        drop(one);
+        let count = format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'");
+        assert_eq!(other.psql(&count), "0");
+    }
+
+    #[test]
+    fn what_is_committed_survives_a_kill() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::builder().durable().start();
+        let database = server.create_database();
+        assert_eq!(database.psql("SHOW fsync; SHOW synchronous_commit"), "on\non");
+        database.psql("CREATE TABLE kept (id int)");
+        let address = server.address();
+        for round in 1..=3 {
+            database.psql(&format!("INSERT INTO kept VALUES ({round})"));
+            server.kill();
+            assert_eq!(server.pid(), None);
+            assert!(database.try_psql("SELECT 1").is_err());
+            server.restart();
+            assert_eq!(database.psql("SELECT count(*) FROM kept"), round.to_string());
+        }
+        assert!(server.log().contains("automatic recovery in progress"));
+        for mode in [Mode::Fast, Mode::Immediate] {
+            server.stop(mode);
+            server.stop(mode);
+            server.restart();
+        }
+        assert_eq!(database.psql("SELECT count(*) FROM kept"), "3");
+        assert_eq!(server.address(), address);
+    }
+
+    #[test]
+    fn a_kill_ends_running_statements() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::start();
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| server.try_psql("postgres", "SELECT pg_sleep(60)"));
+            let running = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+            until("the statement runs", || server.psql("postgres", running) == "1");
+            server.kill();
+            slow.join().unwrap().unwrap_err();
+        });
+        server.restart();
+        assert_eq!(server.psql("postgres", "SELECT 1"), "1");
+    }
+
+    #[test]
+    fn a_paused_server_answers_nothing() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::start();
+        server.pause();
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| server.psql("postgres", "SELECT 1"));
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(!asked.is_finished());
+            server.resume();
+            assert_eq!(asked.join().unwrap(), "1");
+        });
+        // a paused server can be stopped, killed and dropped
+        server.pause();
+        server.restart();
+        server.pause();
+        server.kill();
+        server.restart();
+        server.pause();
+        let data = server.data();
+        drop(server);
+        assert!(!data.exists());
+    }
+
+    #[test]
+    fn a_server_ends_with_the_test_process() {
+        // the process that is killed: this test, started by itself
+        if std::env::var_os("WAITS_TO_BE_KILLED").is_some() {
+            let server = Server::start();
+            std::fs::write(std::env::var_os("WAITS_TO_BE_KILLED").unwrap(), server.data().to_str().unwrap())
+                .unwrap();
+            loop {
+                std::thread::park();
+            }
+        }
+        if !is_here() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data");
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "postgres::a_server_ends_with_the_test_process"])
+            .env("WAITS_TO_BE_KILLED", &file)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("the server runs", || std::fs::read_to_string(&file).is_ok_and(|data| !data.is_empty()));
+        let data = std::fs::read_to_string(&file).unwrap();
+        let postmaster = std::fs::read_to_string(Path::new(&data).join("postmaster.pid")).unwrap();
+        let postmaster = Path::new("/proc").join(postmaster.lines().next().unwrap());
+        assert!(postmaster.exists());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        until("the folder is removed", || !Path::new(&data).parent().unwrap().exists());
+        until("the server has ended", || std::fs::read_link(postmaster.join("cwd")).is_err());
+    }
+}
