@@ -121,7 +121,7 @@ pub enum AppendError {
     Unavailable(#[from] HistoryError),
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl From<chat_db::DbError> for HistoryError {
     fn from(error: chat_db::DbError) -> Self {
         use chat_db::DbErrorKind;
@@ -131,6 +131,7 @@ impl From<chat_db::DbError> for HistoryError {
             DbErrorKind::Full => HistoryErrorKind::Full,
             DbErrorKind::Damaged => HistoryErrorKind::Damaged,
             DbErrorKind::Closed => HistoryErrorKind::Closed,
+            DbErrorKind::TimedOut => HistoryErrorKind::TimedOut,
             _ => HistoryErrorKind::Other,
         };
         Self::new(kind, error)

@@ -6,6 +6,10 @@ mod error;
 mod event;
 mod log;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod queue;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -19,6 +23,8 @@ pub use event::{
 };
 pub use log::{HistoryLog, MAX_NUMBERS, RoomExtent};
 pub use memory::{MemoryHistory, MemoryHistoryLog, MemoryUserMessages};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresHistory, PostgresHistoryLog, PostgresUserMessages};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 pub use store::{

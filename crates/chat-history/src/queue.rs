@@ -14,29 +14,29 @@ const MAX_BYTES: usize = 4 << 20;
 /// new group, one flush is submitted to the writer, and takes the group that is then the oldest. So
 /// each queued event has a flush in flight, also when the database is about to close.
 #[derive(Default)]
-pub(super) struct AppendQueue {
+pub(crate) struct AppendQueue {
     groups: Mutex<VecDeque<Group>>,
 }
 
 /// An event in the queue.
-pub(super) struct Queued {
-    pub(super) event: NewEvent,
+pub(crate) struct Queued {
+    pub(crate) event: NewEvent,
     /// The digest of an idempotent message, as the database stores it. It is computed by the caller
     /// of `append`, because all events wait for the writer.
-    pub(super) digest: Option<i64>,
+    pub(crate) digest: Option<i64>,
 }
 
 /// The events of one flush.
 #[derive(Default)]
-pub(super) struct Group {
-    pub(super) events: Vec<Queued>,
+pub(crate) struct Group {
+    pub(crate) events: Vec<Queued>,
     /// The callback of each event.
-    pub(super) callbacks: Vec<OnAppended>,
+    pub(crate) callbacks: Vec<OnAppended>,
     bytes: usize,
 }
 
 impl Queued {
-    pub(super) fn new(event: NewEvent) -> Self {
+    pub(crate) fn new(event: NewEvent) -> Self {
         let digest = match &event {
             NewEvent::Message(message) if message.idempotent => Some(message.digest().cast_signed()),
             NewEvent::Edit(edit) if edit.id.is_some() => Some(edit.digest().cast_signed()),
@@ -68,7 +68,7 @@ impl AppendQueue {
     /// Adds an event. Returns `true` if it began a new group; then the caller has to submit a
     /// flush.
     #[must_use]
-    pub(super) fn push(&self, event: NewEvent, on_appended: OnAppended) -> bool {
+    pub(crate) fn push(&self, event: NewEvent, on_appended: OnAppended) -> bool {
         let queued = Queued::new(event);
         let mut groups = self.groups.lock();
         let begins = groups.back().is_none_or(Group::is_full);
@@ -84,7 +84,7 @@ impl AppendQueue {
     }
 
     /// Removes the oldest group, to which nothing is added any more.
-    pub(super) fn pop(&self) -> Option<Group> {
+    pub(crate) fn pop(&self) -> Option<Group> {
         self.groups.lock().pop_front()
     }
 }

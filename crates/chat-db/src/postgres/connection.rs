@@ -38,10 +38,35 @@ fn setup() -> String {
     )
 }
 
+/// The runtime of a connection. Unlike tokio's, it may be dropped by a thread that runs async code.
+pub(crate) struct Io {
+    /// `None` while it is being dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Io {
+    fn new() -> std::io::Result<Self> {
+        Builder::new_current_thread().enable_all().build().map(|runtime| Self { runtime: Some(runtime) })
+    }
+
+    #[allow(clippy::expect_used)]
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.as_ref().expect("a runtime until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Drives a connection while it is used: its socket has no task elsewhere. So it costs no switch
 /// between threads, and an unused one costs nothing.
 pub struct Driver {
-    runtime: Arc<tokio::runtime::Runtime>,
+    runtime: Arc<Io>,
     /// The task that reads and writes the socket. Without it, every exchange ends with an error.
     socket: AbortHandle,
     limit: Option<Duration>,
@@ -86,7 +111,7 @@ pub(crate) struct Link {
     /// Declared before the runtime that it needs.
     pub(crate) connection: DbConnection,
     pub(crate) socket: JoinHandle<()>,
-    pub(crate) runtime: Arc<tokio::runtime::Runtime>,
+    pub(crate) runtime: Arc<Io>,
 }
 
 impl fmt::Debug for Link {
@@ -99,8 +124,7 @@ impl Link {
     /// Connects. Blocks, for at most the time that the URL allows. `limit` is how long each exchange
     /// may take.
     pub(crate) fn open(url: &Url, tls: &MakeRustlsConnect, limit: Option<Duration>) -> Result<Self, DbError> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = Arc::new(runtime.map_err(|error| not_connected(&error))?);
+        let runtime = Arc::new(Io::new().map_err(|error| not_connected(&error))?);
         let connect_limit = url.config.get_connect_timeout().copied().unwrap_or_default();
         let hosts = u32::try_from(url.config.get_hosts().len()).unwrap_or(u32::MAX);
         let (inner, socket) = runtime.block_on(async {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use diesel::QueryResult;
+use diesel::{QueryResult, RunQueryDsl};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::connection::DbConnection;
@@ -53,6 +53,31 @@ impl Options {
     /// process, one that writes, and one for retention.
     pub fn connections(&self) -> u32 {
         self.appenders.get().saturating_add(self.readers.get()).saturating_add(3)
+    }
+}
+
+/// Shows that a transaction is of the process that uses the database.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    incarnation: Arc<str>,
+}
+
+impl Fence {
+    /// The text that the function `chatd_fence`, and functions that call it, compare.
+    pub fn incarnation(&self) -> &str {
+        &self.incarnation
+    }
+
+    /// Fails unless the database is still this process's. For the first statement of a transaction;
+    /// until its end no other process can take the database.
+    ///
+    /// # Errors
+    /// Any error of the database.
+    pub fn check(&self, connection: &mut DbConnection) -> QueryResult<()> {
+        diesel::sql_query("SELECT chatd_fence($1)")
+            .bind::<diesel::sql_types::Text, _>(self.incarnation())
+            .execute(connection)
+            .map(drop)
     }
 }
 
@@ -126,13 +151,13 @@ impl Database {
         self.shared.guard.shared().on_replaced(Box::new(run));
     }
 
-    /// The incarnation: a random text that the functions which write compare with the one in the
-    /// database.
+    /// What work on [`append`](Self::append) and [`maintain`](Self::maintain) shows before it
+    /// changes something.
     ///
     /// # Errors
     /// [`DbError`] if the database is not this process's.
-    pub fn incarnation(&self) -> Result<Arc<str>, DbError> {
-        self.shared.guard.shared().owned().map(|owned| owned.incarnation)
+    pub fn fence(&self) -> Result<Fence, DbError> {
+        self.shared.guard.shared().owned().map(|owned| Fence { incarnation: owned.incarnation })
     }
 
     /// How many connections append.

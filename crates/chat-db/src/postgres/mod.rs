@@ -22,7 +22,7 @@ mod worker;
 mod writer;
 
 pub use connection::DbConnection;
-pub use database::{Database, Options};
+pub use database::{Database, Fence, Options};
 pub use diesel::pg::Pg as Backend;
 pub use error::OpenError;
 pub use url::{InvalidUrl, Url};

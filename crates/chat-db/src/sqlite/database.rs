@@ -49,6 +49,12 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// What work apart from the writes shows before it changes something. A file is locked for the
+/// process, so there is nothing to show.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Fence {}
+
 impl Database {
     /// Opens the file, creates it if it does not exist, and applies pending migrations. Blocks.
     ///
@@ -100,6 +106,19 @@ impl Database {
     /// killed.
     pub fn is_unchanged(&self) -> bool {
         self.shared.is_unchanged
+    }
+
+    /// What [`maintain`](Self::maintain) needs on other databases.
+    ///
+    /// # Errors
+    /// None.
+    pub fn fence(&self) -> Result<Fence, DbError> {
+        Ok(Fence {})
+    }
+
+    /// Does nothing: a file is not replaced while it is open.
+    pub fn on_replaced(&self, run: impl FnMut(&mut SqliteConnection) -> QueryResult<()> + Send + 'static) {
+        drop(run);
     }
 
     /// Queues `work` for the writer and returns at once. The work runs in a later transaction, in a

@@ -18,7 +18,7 @@ mod writer;
 // this crate links the bundled SQLite; diesel only declares it
 use libsqlite3_sys as _;
 
-pub use database::Database;
+pub use database::{Database, Fence};
 pub use diesel::sqlite::{Sqlite as Backend, SqliteConnection as DbConnection};
 pub use error::OpenError;
 pub use overwriting::overwriting;

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use chat_db::sqlite::overwriting;
 use chat_protocol::{Content, DeletedBy, Deletion, Edit, Message, Timestamp};
 use diesel::prelude::*;
 
-use super::ids::First;
-use super::numbers::Room;
 use super::read;
+use super::room::Room;
 use super::schema::{
     deleted_by_text, mentions, mentions_text, messages, reaction_counts, reactions, row_key, seq_of, signed,
     unsigned,
 };
-use super::unwritten::address;
+use super::{DbConnection, overwriting, to_stored};
 use crate::{AppendError, Appended, NewDeletion, NewEdit, Permission, StoredEvent};
 
 /// Replaces the text of a message. The target has to be in the table if it exists.
-pub(super) fn edit(
-    connection: &mut SqliteConnection,
+pub(crate) fn edit(
+    connection: &mut DbConnection,
     room: &mut Room,
     edit: &NewEdit,
     now: Timestamp,
@@ -49,7 +47,7 @@ pub(super) fn edit(
         return Ok(Ok(Appended::Unchanged));
     }
     let change = (
-        messages::body.eq(&*edit.body),
+        messages::body.eq(to_stored(&edit.body)),
         messages::mentions.eq(named.as_deref().map(mentions_text)),
         messages::edited_at.eq(now.as_millis()),
         messages::change_key.eq(super::schema::row_key(room.id, room.next_seq)),
@@ -66,18 +64,10 @@ pub(super) fn edit(
     Ok(Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::new(after)))))))
 }
 
-/// The result for an edit whose id was used before.
-pub(super) fn repeated_edit(digest: i64, first: &First) -> Result<Appended, AppendError> {
-    match first.digest {
-        Some(known) if known == digest => Ok(Appended::Repeated(unsigned(first.seq))),
-        _ => Err(AppendError::IdReused),
-    }
-}
-
 /// Deletes messages: their text, author and id are overwritten with zeros in the file. The targets
 /// have to be in the table if they exist.
-pub(super) fn delete(
-    connection: &mut SqliteConnection,
+pub(crate) fn delete(
+    connection: &mut DbConnection,
     room: &mut Room,
     deletion: NewDeletion,
 ) -> QueryResult<Result<Appended, AppendError>> {
@@ -118,7 +108,7 @@ pub(super) fn delete(
 
 /// Clears the rows of these messages.
 fn clear(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &Room,
     found: &[(i64, i64, String, bool)],
     by: DeletedBy,
@@ -144,4 +134,14 @@ fn clear(
     diesel::update(messages::table.filter(messages::row_key.eq_any(row_keys)))
         .set(nothing)
         .execute(connection)
+}
+
+/// Inserts one user whom a message addresses.
+pub(crate) fn address(connection: &mut DbConnection, row_key: i64, user: &str) -> QueryResult<()> {
+    // a user may be named and counted
+    diesel::insert_into(mentions::table)
+        .values((mentions::row_key.eq(row_key), mentions::user.eq(user)))
+        .on_conflict_do_nothing()
+        .execute(connection)
+        .map(drop)
 }

@@ -1,28 +1,28 @@
-//! The log of the SQLite store.
+//! The log of the durable store.
 
 use std::sync::Arc;
 
-use chat_db::sqlite::Database;
 use chat_protocol::{Message, RoomName};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::read;
 use super::schema::{Row, messages, rooms, row_key, signed, unsigned};
+use super::{Database, DbConnection};
 use crate::log::distinct;
 use crate::{Cursor, Extent, HistoryError, HistoryErrorKind, HistoryLog, Retention, RoomExtent, Step};
 
 /// How many rooms one step returns.
 const MAX_ROOMS: usize = 500;
 
-/// The log in a database file. It may be used at the same time as the
-/// [`SqliteHistory`](crate::SqliteHistory) of the same database.
+/// The log in a database. It may be used at the same time as the
+/// history store of the same database.
 #[derive(Debug, Clone)]
-pub struct SqliteHistoryLog {
+pub struct DurableHistoryLog {
     database: Database,
 }
 
-impl SqliteHistoryLog {
+impl DurableHistoryLog {
     /// The log in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -32,7 +32,7 @@ impl SqliteHistoryLog {
 /// A room: its id, name, next number and first number.
 type RoomRow = (i64, String, i64, i64);
 
-fn walk(connection: &mut SqliteConnection, after: Option<Cursor>) -> QueryResult<Vec<RoomRow>> {
+fn walk(connection: &mut DbConnection, after: Option<Cursor>) -> QueryResult<Vec<RoomRow>> {
     rooms::table
         .filter(rooms::id.gt(after.map_or(0, Cursor::position)))
         .order(rooms::id)
@@ -51,7 +51,7 @@ fn room_extent((id, name, next_seq, first_seq): RoomRow) -> Result<RoomExtent, H
 /// The messages with these numbers. The outer error is that of the database, the inner one that of
 /// a row.
 fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     numbers: Vec<u64>,
     retention: Retention,
@@ -71,7 +71,7 @@ fn find(
     })
 }
 
-impl HistoryLog for SqliteHistoryLog {
+impl HistoryLog for DurableHistoryLog {
     fn rooms(&self, after: Option<Cursor>) -> BoxFuture<'_, Result<Step<Vec<RoomExtent>>, HistoryError>> {
         async move {
             let found = self.database.read(move |connection| walk(connection, after)).await?;
@@ -88,7 +88,7 @@ impl HistoryLog for SqliteHistoryLog {
         numbers: Vec<u64>,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Vec<Arc<Message>>, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| find(connection, &room, numbers, retention);
+        let read = move |connection: &mut DbConnection| find(connection, &room, numbers, retention);
         async move { self.database.read(read).await? }.boxed()
     }
 }

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use chat_protocol::Timestamp;
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 
 use super::schema::{mentions, messages, reaction_counts, reactions, rooms, row_key, seq_of};
+use super::{DbConnection, Fence, octet_length, room_transaction};
 use crate::Retention;
 
 /// How many messages, and how many ids, one step removes.
-pub(super) const MAX_ROWS: usize = 500;
+pub(crate) const MAX_ROWS: usize = 500;
 /// How many bytes of text one step removes. Long texts have pages of their own, and each is
 /// visited.
 const MAX_BYTES: i64 = 2 << 20;
@@ -22,15 +22,9 @@ const MAX_ROOMS: usize = 256;
 /// How many unfinished rooms come first in a step.
 const MAX_UNFINISHED: usize = 3;
 
-diesel::define_sql_function! {
-    /// The size of a text in bytes, without reading it
-    /// (<https://sqlite.org/lang_corefunc.html#octet_length>).
-    fn octet_length(text: Nullable<Text>) -> Nullable<BigInt>;
-}
-
 /// The progress of a walk through all rooms.
 #[derive(Debug, Default)]
-pub(super) struct Pass {
+pub(crate) struct Pass {
     /// The id of the last room that was looked at.
     last_room: i64,
     /// Whether it was the last room of all.
@@ -47,7 +41,7 @@ struct Budget {
 
 /// The numbers of a room: `first_seq` is inclusive, `next_seq` exclusive.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = rooms, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = rooms, check_for_backend(super::Backend))]
 struct Room {
     id: i64,
     first_seq: i64,
@@ -75,8 +69,9 @@ struct Limits {
 }
 
 /// Performs one step, and returns whether there is more to do. `pass` is updated for the next step.
-pub(super) fn step(
-    connection: &mut SqliteConnection,
+pub(crate) fn step(
+    connection: &mut DbConnection,
+    fence: &Fence,
     retention: Retention,
     now: Timestamp,
     pass: &mut Pass,
@@ -89,7 +84,7 @@ pub(super) fn step(
     let mut budget = Budget { rows: MAX_ROWS, bytes: MAX_BYTES };
     for _ in 0..pass.unfinished.len().min(MAX_UNFINISHED) {
         let Some(id) = pass.unfinished.pop_front() else { break };
-        resume(connection, id, limits, &mut budget, pass)?;
+        resume(connection, fence, id, limits, &mut budget, pass)?;
     }
     if !pass.is_through {
         let found = rooms::table
@@ -105,7 +100,7 @@ pub(super) fn step(
                 break;
             }
             pass.last_room = room.id;
-            if room.prune(connection, limits, &mut budget)? {
+            if room.prune(connection, fence, limits, &mut budget)? {
                 pass.unfinished.push_back(room.id);
             }
         }
@@ -114,7 +109,7 @@ pub(super) fn step(
     while !budget.is_spent()
         && let Some(id) = pass.unfinished.pop_front()
     {
-        resume(connection, id, limits, &mut budget, pass)?;
+        resume(connection, fence, id, limits, &mut budget, pass)?;
     }
     if pass.is_through && pass.unfinished.is_empty() {
         *pass = Pass::default();
@@ -125,7 +120,8 @@ pub(super) fn step(
 
 /// Continues with an unfinished room.
 fn resume(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
+    fence: &Fence,
     id: i64,
     limits: Limits,
     budget: &mut Budget,
@@ -133,7 +129,7 @@ fn resume(
 ) -> QueryResult<()> {
     let room = rooms::table.find(id).select(Room::as_select()).first(connection).optional()?;
     if let Some(room) = room
-        && room.prune(connection, limits, budget)?
+        && room.prune(connection, fence, limits, budget)?
     {
         pass.unfinished.push_back(id);
     }
@@ -156,7 +152,7 @@ impl Limits {
 }
 
 /// Deletes what is stored apart from the messages between two row keys.
-fn delete_apart(connection: &mut SqliteConnection, from: i64, to: i64) -> QueryResult<()> {
+fn delete_apart(connection: &mut DbConnection, from: i64, to: i64) -> QueryResult<()> {
     let range = mentions::row_key.ge(from).and(mentions::row_key.lt(to));
     diesel::delete(mentions::table.filter(range)).execute(connection)?;
     let range = reactions::row_key.ge(from).and(reactions::row_key.lt(to));
@@ -170,7 +166,8 @@ impl Room {
     /// Removes the oldest messages, and returns whether more have to be removed.
     fn prune(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut DbConnection,
+        fence: &Fence,
         limits: Limits,
         budget: &mut Budget,
     ) -> QueryResult<bool> {
@@ -178,25 +175,27 @@ impl Room {
         if self.first_seq >= self.next_seq || (excess <= 0 && limits.sent_before == i64::MIN) {
             return Ok(false);
         }
-        let Cut { first_kept, count, more } = self.cut(connection, excess, limits.sent_before, budget)?;
-        if first_kept > self.first_seq {
-            let gone = messages::table
-                .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
-                .filter(messages::row_key.lt(row_key(self.id, first_kept)));
-            diesel::delete(gone).execute(connection)?;
-            delete_apart(connection, row_key(self.id, self.first_seq), row_key(self.id, first_kept))?;
-            let left =
-                (rooms::first_seq.eq(first_kept), rooms::message_count.eq(rooms::message_count - count));
-            diesel::update(rooms::table.find(self.id)).set(left).execute(connection)?;
-        }
-        Ok(more)
+        room_transaction(connection, fence, self.id, |connection| {
+            let Cut { first_kept, count, more } = self.cut(connection, excess, limits.sent_before, budget)?;
+            if first_kept > self.first_seq {
+                let gone = messages::table
+                    .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
+                    .filter(messages::row_key.lt(row_key(self.id, first_kept)));
+                diesel::delete(gone).execute(connection)?;
+                delete_apart(connection, row_key(self.id, self.first_seq), row_key(self.id, first_kept))?;
+                let left =
+                    (rooms::first_seq.eq(first_kept), rooms::message_count.eq(rooms::message_count - count));
+                diesel::update(rooms::table.find(self.id)).set(left).execute(connection)?;
+            }
+            Ok(more)
+        })
     }
 
     /// What has to be removed, as far as the budget allows: at least `excess` messages, and those
     /// that are too old.
     fn cut(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut DbConnection,
         excess: i64,
         sent_before: i64,
         budget: &mut Budget,

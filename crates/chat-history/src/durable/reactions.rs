@@ -10,8 +10,9 @@ use chat_protocol::{
 };
 use diesel::prelude::*;
 
-use super::numbers::Room;
+use super::DbConnection;
 use super::read;
+use super::room::Room;
 use super::schema::{messages, reaction_counts, reactions, rooms, row_key, seq_of, signed, unsigned};
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewReaction, Own, Permission, StoredEvent,
@@ -23,7 +24,7 @@ const MAX_VALUES: usize = 500;
 
 /// The count of one emoji on one message.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = reaction_counts, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = reaction_counts, check_for_backend(super::Backend))]
 struct Count {
     row_key: i64,
     emoji: String,
@@ -46,8 +47,8 @@ fn fault(room: &RoomName, row_key: i64, what: impl Display) -> HistoryError {
 
 /// The reactions on these messages, by number. The outer error is that of the database, the inner
 /// one that of a row.
-pub(super) fn of_messages(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_messages(
+    connection: &mut DbConnection,
     room: &RoomName,
     row_keys: &[i64],
 ) -> QueryResult<Result<HashMap<u64, Vec<Reaction>>, HistoryError>> {
@@ -71,8 +72,8 @@ pub(super) fn of_messages(
 
 /// The reactions on one message. The outer error is that of the database, the inner one that of a
 /// row.
-pub(super) fn of_message(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_message(
+    connection: &mut DbConnection,
     room: &RoomName,
     row_key: i64,
 ) -> QueryResult<Result<Vec<Reaction>, HistoryError>> {
@@ -84,8 +85,8 @@ pub(super) fn of_message(
 }
 
 /// Which reactions on these messages are of one of these users.
-pub(super) fn own(
-    connection: &mut SqliteConnection,
+pub(crate) fn own(
+    connection: &mut DbConnection,
     room: &RoomName,
     targets: &[u64],
     users: &[UserId],
@@ -117,8 +118,8 @@ pub(super) fn own(
 }
 
 /// Puts an emoji on a message, or removes it. The target has to be in the table if it exists.
-pub(super) fn react(
-    connection: &mut SqliteConnection,
+pub(crate) fn react(
+    connection: &mut DbConnection,
     room: &mut Room,
     reaction: &NewReaction,
 ) -> QueryResult<Result<Appended, AppendError>> {
@@ -190,7 +191,7 @@ pub(super) fn react(
 /// Under which of its ids, and with which names, the user has put the emoji on the message. The
 /// outer error is that of the database, the inner one that of a row.
 fn held(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row_key: i64,
     reaction: &NewReaction,
 ) -> QueryResult<Result<Vec<Reactor>, HistoryError>> {
@@ -210,7 +211,7 @@ fn held(
 }
 
 fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row_key: i64,
     reaction: &NewReaction,
     reactor: &Reactor,
@@ -224,7 +225,7 @@ fn insert(
     diesel::insert_into(reactions::table).values(row).execute(connection)
 }
 
-fn remove(connection: &mut SqliteConnection, row_key: i64, reaction: &NewReaction) -> QueryResult<usize> {
+fn remove(connection: &mut DbConnection, row_key: i64, reaction: &NewReaction) -> QueryResult<usize> {
     let users = reaction.authors.iter().map(UserId::as_str);
     let held = reactions::table
         .filter(reactions::row_key.eq(row_key))
@@ -236,7 +237,7 @@ fn remove(connection: &mut SqliteConnection, row_key: i64, reaction: &NewReactio
 /// The names of some of the users who have put the emoji on the message. The outer error is that of
 /// the database, the inner one that of a row.
 fn names(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row_key: i64,
     reaction: &NewReaction,
 ) -> QueryResult<Result<Vec<Username>, HistoryError>> {
@@ -253,7 +254,7 @@ fn names(
 /// Writes the count of an emoji on a message. It is there first with the event `seq`, unless it is
 /// in the table.
 fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     row_key: i64,
     seq: i64,
     Reaction { emoji, count, users, .. }: &Reaction,

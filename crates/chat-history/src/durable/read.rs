@@ -6,6 +6,7 @@ use chat_protocol::{Mention, Message, ReplyTo, RoomName, Timestamp, UserId};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
+use super::DbConnection;
 use super::reactions;
 use super::schema::{Row, Rows, mentions, messages, rooms, row_key, seq_of, signed, unsigned};
 use crate::{
@@ -17,7 +18,7 @@ const TYPICAL_PAGE: usize = 50;
 
 /// What the database knows about a room.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = rooms, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = rooms, check_for_backend(super::Backend))]
 struct Room {
     id: i64,
     next_seq: i64,
@@ -34,8 +35,8 @@ struct Kept {
 }
 
 /// The numbers of a room.
-pub(super) fn extent(
-    connection: &mut SqliteConnection,
+pub(crate) fn extent(
+    connection: &mut DbConnection,
     room: &RoomName,
     retention: Retention,
 ) -> QueryResult<Extent> {
@@ -56,16 +57,12 @@ impl Kept {
     }
 }
 
-fn find(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<Option<Room>> {
+fn find(connection: &mut DbConnection, room: &RoomName) -> QueryResult<Option<Room>> {
     rooms::table.filter(rooms::name.eq(room.as_str())).select(Room::as_select()).first(connection).optional()
 }
 
 /// The numbers of a room that retention keeps; `None` if there is no such room.
-fn kept(
-    connection: &mut SqliteConnection,
-    name: &RoomName,
-    retention: Retention,
-) -> QueryResult<Option<Kept>> {
+fn kept(connection: &mut DbConnection, name: &RoomName, retention: Retention) -> QueryResult<Option<Kept>> {
     let Some(room) = find(connection, name)? else { return Ok(None) };
     let mut oldest = room.first_seq;
     if let Some(count) = retention.max_count {
@@ -80,7 +77,7 @@ fn kept(
 impl Room {
     /// The first of the newest `count` messages. Pruning removes the others step by step, so there
     /// are usually few of them.
-    fn first_of_newest(&self, connection: &mut SqliteConnection, count: i64) -> QueryResult<i64> {
+    fn first_of_newest(&self, connection: &mut DbConnection, count: i64) -> QueryResult<i64> {
         let excess = self.message_count - count;
         if excess <= 0 {
             return Ok(self.first_seq);
@@ -105,7 +102,7 @@ impl Room {
     /// search: there may be many that are older and not pruned yet.
     fn first_sent_after(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut DbConnection,
         mut from: i64,
         earliest: Timestamp,
     ) -> QueryResult<i64> {
@@ -139,8 +136,8 @@ impl Room {
 }
 
 /// How many messages are after a number, and not from one of these users.
-pub(super) fn count_after(
-    connection: &mut SqliteConnection,
+pub(crate) fn count_after(
+    connection: &mut DbConnection,
     room: &RoomName,
     after: u64,
     except: &[UserId],
@@ -165,8 +162,8 @@ pub(super) fn count_after(
 
 /// How many messages after a number address one of these users, or everyone, and are not from one
 /// of them.
-pub(super) fn mentions_after(
-    connection: &mut SqliteConnection,
+pub(crate) fn mentions_after(
+    connection: &mut DbConnection,
     room: &RoomName,
     after: u64,
     [users, except]: [&[UserId]; 2],
@@ -193,8 +190,8 @@ pub(super) fn mentions_after(
 
 /// One message; `None` if it does not exist. The outer error is that of the database, the inner one
 /// that of the row.
-pub(super) fn message(
-    connection: &mut SqliteConnection,
+pub(crate) fn message(
+    connection: &mut DbConnection,
     room: &RoomName,
     row_key: i64,
 ) -> QueryResult<Result<Option<Message>, HistoryError>> {
@@ -217,9 +214,9 @@ pub(super) fn message(
 
 /// A message, for one that replies to it; `None` if it does not exist, or was deleted. The outer
 /// error is that of the database, the inner one that of the row.
-pub(super) fn reply_to(
-    connection: &mut SqliteConnection,
-    room: &super::numbers::Room,
+pub(crate) fn reply_to(
+    connection: &mut DbConnection,
+    room: &super::room::Room,
     name: &RoomName,
     target: u64,
 ) -> QueryResult<Result<Option<ReplyTo>, HistoryError>> {
@@ -243,8 +240,8 @@ pub(super) fn reply_to(
 }
 
 /// A page of a room. The outer error is that of the database, the inner one that of a row.
-pub(super) fn page(
-    connection: &mut SqliteConnection,
+pub(crate) fn page(
+    connection: &mut DbConnection,
     room: &RoomName,
     page: Page,
     retention: Retention,
@@ -262,7 +259,7 @@ pub(super) fn page(
 }
 
 fn after(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     kept: &Kept,
     seq: u64,
@@ -285,7 +282,7 @@ fn after(
 }
 
 fn before(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     kept: &Kept,
     seq: u64,
@@ -355,7 +352,7 @@ fn fill(
 
 /// Adds the reactions, as far as they fit into the page.
 fn complete(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     filled: Result<Unreacted, HistoryError>,
 ) -> QueryResult<Result<Filled, HistoryError>> {
@@ -382,7 +379,7 @@ fn complete(
 /// Adds the reactions to those messages that may have any, which have these row keys. The outer
 /// error is that of the database, the inner one that of a row.
 fn add_reactions(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     messages: &mut [Arc<Message>],
     row_keys: &[i64],
@@ -402,8 +399,8 @@ fn add_reactions(
 
 /// The messages in these rows. The outer error is that of the database, the inner one that of a
 /// row.
-pub(super) fn in_rows(
-    connection: &mut SqliteConnection,
+pub(crate) fn in_rows(
+    connection: &mut DbConnection,
     room: &RoomName,
     found: Vec<Row>,
 ) -> QueryResult<Result<Vec<Arc<Message>>, HistoryError>> {
@@ -419,8 +416,8 @@ pub(super) fn in_rows(
 
 /// The messages that events after `after` have changed. The outer error is that of the database,
 /// the inner one that of a row.
-pub(super) fn changed(
-    connection: &mut SqliteConnection,
+pub(crate) fn changed(
+    connection: &mut DbConnection,
     name: &RoomName,
     after: u64,
     limit: usize,

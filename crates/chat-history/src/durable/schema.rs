@@ -6,13 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use chat_protocol::{
-    Content, DeletedBy, Mention, Message, MessageId, ReplyTo, RoomName, Text, Timestamp, UserId, Username,
+    Content, DeletedBy, Mention, Message, ReplyTo, RoomName, Text, Timestamp, UserId, Username,
 };
-use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sqlite::Sqlite;
 
+use super::from_stored;
 use crate::{HistoryError, HistoryErrorKind};
 
 diesel::table! {
@@ -110,138 +108,44 @@ const MAX_SEQ: i64 = (1 << SEQ_BITS) - 1;
 const MAX_ROOM: i64 = i64::MAX >> SEQ_BITS;
 
 /// The row key of a message, and the change key of a message that the event `seq` has changed.
-pub(super) fn row_key(room_id: i64, seq: i64) -> i64 {
+pub(crate) fn row_key(room_id: i64, seq: i64) -> i64 {
     (room_id << SEQ_BITS) + seq
 }
 
 /// Whether there is a row key for this number.
-pub(super) fn is_valid(room_id: i64, seq: i64) -> bool {
+pub(crate) fn is_valid(room_id: i64, seq: i64) -> bool {
     (1..=MAX_ROOM).contains(&room_id) && (1..=MAX_SEQ).contains(&seq)
 }
 
 /// The number in this key.
-pub(super) fn seq_of(row_key: i64) -> i64 {
+pub(crate) fn seq_of(row_key: i64) -> i64 {
     row_key & MAX_SEQ
 }
 
 /// The id of the room in this key.
-pub(super) fn room_of(row_key: i64) -> i64 {
+pub(crate) fn room_of(row_key: i64) -> i64 {
     row_key >> SEQ_BITS
 }
 
 /// A number as the API has it. Negative numbers occur only if another program has written them.
-pub(super) fn unsigned(seq: i64) -> u64 {
+pub(crate) fn unsigned(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
 }
 
 /// A number as the database has it.
-pub(super) fn signed(seq: u64) -> i64 {
+pub(crate) fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-/// A message to be inserted. It owns its texts, because only then diesel keeps a statement for
-/// several rows prepared.
-#[derive(Insertable)]
-#[diesel(table_name = messages, treat_none_as_default_value = false)]
-pub(super) struct NewRow {
-    row_key: i64,
-    user: Shared<UserId>,
-    username: Shared<Username>,
-    id: Shared<MessageId>,
-    body: Shared<Arc<str>>,
-    sent_at: i64,
-}
-
-/// A message to be inserted that replies to another one, or addresses users. Few do.
-#[derive(Insertable)]
-#[diesel(table_name = messages, treat_none_as_default_value = false)]
-pub(super) struct NewAddressedRow {
-    #[diesel(embed)]
-    row: NewRow,
-    reply_to: Option<i64>,
-    reply_user: Option<Shared<UserId>>,
-    reply_username: Option<Shared<Username>>,
-    mentions: Option<String>,
-}
-
-impl NewAddressedRow {
-    /// Completes the row of a message. Returns it unchanged if the message neither replies to
-    /// another one nor addresses anybody.
-    pub(super) fn new(row: NewRow, message: &Message) -> Result<Self, NewRow> {
-        let Some(Text { reply_to, mentions, .. }) = message.text() else { return Err(row) };
-        if reply_to.is_none() && mentions.is_none() {
-            return Err(row);
-        }
-        let reply_to = reply_to.as_deref();
-        Ok(Self {
-            row,
-            reply_to: reply_to.map(|reply_to| signed(reply_to.seq)),
-            reply_user: reply_to.map(|reply_to| Shared(reply_to.user.clone())),
-            reply_username: reply_to.map(|reply_to| Shared(reply_to.from.clone())),
-            mentions: mentions.as_deref().map(mentions_text),
-        })
-    }
-}
-
 /// The value for the column `mentions`: ids, which contain no spaces.
-pub(super) fn mentions_text(mentions: &[Mention]) -> String {
+pub(crate) fn mentions_text(mentions: &[Mention]) -> String {
     mentions.iter().map(Mention::as_str).collect::<Vec<_>>().join(" ")
-}
-
-impl NewRow {
-    /// The row of a message. `None` if it is deleted.
-    pub(super) fn new(row_key: i64, message: &Message) -> Option<Self> {
-        let Text { user, from, id, body, .. } = message.text()?;
-        Some(Self {
-            row_key,
-            user: Shared(user.clone()),
-            username: Shared(from.clone()),
-            id: Shared(id.clone()),
-            body: Shared(Arc::clone(body)),
-            sent_at: message.sent_at.as_millis(),
-        })
-    }
-}
-
-/// A text that is shared, for a column.
-#[derive(Debug, AsExpression)]
-#[diesel(sql_type = diesel::sql_types::Text)]
-pub(super) struct Shared<T: fmt::Debug>(pub(super) T);
-
-/// The text of a shared value.
-pub(super) trait AsText {
-    fn as_text(&self) -> &str;
-}
-
-macro_rules! as_text {
-    ($($name:ty),*) => {
-        $(impl AsText for $name {
-            fn as_text(&self) -> &str {
-                self.as_str()
-            }
-        })*
-    };
-}
-
-as_text!(UserId, Username, MessageId);
-
-impl AsText for Arc<str> {
-    fn as_text(&self) -> &str {
-        self
-    }
-}
-
-impl<T: AsText + fmt::Debug> ToSql<diesel::sql_types::Text, Sqlite> for Shared<T> {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.as_text());
-        Ok(IsNull::No)
-    }
 }
 
 /// A message row.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = messages, check_for_backend(Sqlite))]
-pub(super) struct Row {
+#[diesel(table_name = messages, check_for_backend(super::Backend))]
+pub(crate) struct Row {
     row_key: i64,
     user: String,
     username: String,
@@ -259,37 +163,37 @@ pub(super) struct Row {
 
 impl Row {
     /// The key of the row.
-    pub(super) fn row_key(&self) -> i64 {
+    pub(crate) fn row_key(&self) -> i64 {
         self.row_key
     }
 
     /// Whether the message may have reactions: each one has changed it.
-    pub(super) fn may_have_reactions(&self) -> bool {
+    pub(crate) fn may_have_reactions(&self) -> bool {
         self.change_key.is_some() && self.body.is_some()
     }
 
     /// The size of the text in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.body.as_ref().map_or(0, String::len)
     }
 }
 
 /// Converts the rows of one room to messages. Most rows belong to a few users, so each id and each
 /// name is validated once.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     room: RoomName,
     users: HashMap<String, UserId>,
     names: HashMap<String, Username>,
 }
 
 impl Rows {
-    pub(super) fn of_room(room: RoomName) -> Self {
+    pub(crate) fn of_room(room: RoomName) -> Self {
         Self { room, users: HashMap::new(), names: HashMap::new() }
     }
 
     /// Ids and names in the database were validated when they were written. A row with an invalid
     /// one was written by another program, and is reported as damaged.
-    pub(super) fn message(&mut self, row: Row) -> Result<Message, HistoryError> {
+    pub(crate) fn message(&mut self, row: Row) -> Result<Message, HistoryError> {
         let seq = seq_of(row.row_key);
         let fault = |what: &dyn fmt::Display| {
             let text = format!("message {seq} of the room {}: {what}", self.room);
@@ -301,7 +205,7 @@ impl Rows {
                 let user = parsed(&mut self.users, row.user).map_err(|error| fault(&error))?;
                 let from = parsed(&mut self.names, row.username).map_err(|error| fault(&error))?;
                 let id = row.id.parse().map_err(|error| fault(&error))?;
-                let mut text = Text::new(id, user, from, body);
+                let mut text = Text::new(id, user, from, from_stored(body));
                 text.edited_at = row.edited_at.map(Timestamp::from_millis);
                 if let (Some(seq), Some(user), Some(from)) =
                     (row.reply_to, row.reply_user, row.reply_username)
@@ -329,7 +233,7 @@ const DELETED_BY: [(DeletedBy, &str); 3] =
     [(DeletedBy::Author, "author"), (DeletedBy::Moderator, "moderator"), (DeletedBy::Operator, "operator")];
 
 /// The value for the column `deleted_by`.
-pub(super) fn deleted_by_text(by: DeletedBy) -> &'static str {
+pub(crate) fn deleted_by_text(by: DeletedBy) -> &'static str {
     DELETED_BY.iter().find(|(known, _)| *known == by).map_or("operator", |(_, text)| text)
 }
 

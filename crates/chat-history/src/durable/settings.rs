@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chat_protocol::{RoomChange, RoomName, RoomSettings, Timestamp, Visibility};
 use diesel::prelude::*;
 
-use super::numbers::Room;
+use super::DbConnection;
+use super::room::Room;
 use super::schema::{messages, rooms, row_key, signed, unsigned};
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewRoomChange, Permission, PublicRoom,
@@ -13,8 +14,8 @@ use crate::{
 };
 
 /// The settings of a room. The outer error is that of the database, the inner one that of the row.
-pub(super) fn read(
-    connection: &mut SqliteConnection,
+pub(crate) fn read(
+    connection: &mut DbConnection,
     room: &RoomName,
 ) -> QueryResult<Result<StoredSettings, HistoryError>> {
     let found = rooms::table
@@ -27,8 +28,8 @@ pub(super) fn read(
 }
 
 /// The rooms that are public. The outer error is that of the database, the inner one that of a row.
-pub(super) fn public_rooms(
-    connection: &mut SqliteConnection,
+pub(crate) fn public_rooms(
+    connection: &mut DbConnection,
     limit: usize,
 ) -> QueryResult<Result<Vec<PublicRoom>, HistoryError>> {
     let found: Vec<(i64, String, Option<String>)> = rooms::table
@@ -61,8 +62,8 @@ pub(super) fn public_rooms(
 }
 
 /// Changes the settings of a room. The outer error is that of the database.
-pub(super) fn change(
-    connection: &mut SqliteConnection,
+pub(crate) fn change(
+    connection: &mut DbConnection,
     room: &mut Room,
     change: NewRoomChange,
 ) -> QueryResult<Result<Appended, AppendError>> {
@@ -96,7 +97,7 @@ pub(super) fn change(
 }
 
 /// Raises the version of the policy.
-pub(super) fn raise_version(connection: &mut SqliteConnection, room: &mut Room) -> QueryResult<Appended> {
+pub(crate) fn raise_version(connection: &mut DbConnection, room: &mut Room) -> QueryResult<Appended> {
     room.policy_version += 1;
     diesel::update(rooms::table.find(room.id))
         .set(rooms::policy_version.eq(room.policy_version))

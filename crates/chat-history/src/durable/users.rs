@@ -1,20 +1,19 @@
-//! The messages of one user in the SQLite store. Messages have no index by user, because each
+//! The messages of one user in the durable store. Messages have no index by user, because each
 //! append would pay for it; a walk scans all messages, a range of row keys per step.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use chat_db::sqlite::Database;
 use chat_protocol::{Emoji, Message, RoomName, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use diesel::sqlite::Sqlite;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::schema::{Row, Rows, messages, reactions as stored_reactions, room_of, rooms, seq_of, unsigned};
+use super::{Backend, Database, DbConnection};
 use crate::{
     Cursor, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery,
     UserReaction,
@@ -27,27 +26,27 @@ const MAX_SCANNED: i64 = 20_000;
 /// milliseconds.
 const MAX_FOUND: usize = 200;
 
-/// The messages of one user in a database file. It may be used at the same time as the
-/// [`SqliteHistory`](crate::SqliteHistory) of the same database.
+/// The messages of one user in a database. It may be used at the same time as the
+/// history store of the same database.
 #[derive(Debug, Clone)]
-pub struct SqliteUserMessages {
+pub struct DurableUserMessages {
     database: Database,
 }
 
-impl SqliteUserMessages {
+impl DurableUserMessages {
     /// The messages in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
 }
 
-impl UserMessages for SqliteUserMessages {
+impl UserMessages for DurableUserMessages {
     fn page(
         &self,
         query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| {
+        let read = move |connection: &mut DbConnection| {
             connection.transaction(|connection| page(connection, &query, after))
         };
         async move { self.database.read(read).await? }.boxed()
@@ -58,7 +57,7 @@ impl UserMessages for SqliteUserMessages {
         query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| {
+        let read = move |connection: &mut DbConnection| {
             connection.transaction(|connection| {
                 let Step { found, next } = row_keys(connection, &query, after)?;
                 Ok((names(connection, &found)?, found, next))
@@ -77,7 +76,7 @@ impl UserMessages for SqliteUserMessages {
         query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<UserReaction>>, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| {
+        let read = move |connection: &mut DbConnection| {
             connection.transaction(|connection| reactions(connection, &query, after))
         };
         async move { self.database.read(read).await? }.boxed()
@@ -86,7 +85,7 @@ impl UserMessages for SqliteUserMessages {
 
 /// The next reactions. The outer error is that of the database, the inner one that of a row.
 fn reactions(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     query: &UserQuery,
     after: Option<Cursor>,
 ) -> QueryResult<Result<Step<Vec<UserReaction>>, HistoryError>> {
@@ -125,7 +124,7 @@ fn reactions(
 }
 
 /// A message that is meant and that is not deleted.
-fn theirs(query: &UserQuery) -> Box<dyn BoxableExpression<messages::table, Sqlite, SqlType = Bool> + '_> {
+fn theirs(query: &UserQuery) -> Box<dyn BoxableExpression<messages::table, Backend, SqlType = Bool> + '_> {
     let of_user = messages::user.eq(query.user.as_str()).and(messages::body.is_not_null());
     match &query.name {
         None => Box::new(of_user),
@@ -145,7 +144,7 @@ fn cursor(row_key: i64) -> Option<Cursor> {
 
 /// The last row key that a step scans, and whether there may be more rows; `None` if there are no
 /// rows left.
-fn scan_end(connection: &mut SqliteConnection, after: i64) -> QueryResult<Option<(i64, bool)>> {
+fn scan_end(connection: &mut DbConnection, after: i64) -> QueryResult<Option<(i64, bool)>> {
     let rest = || messages::table.filter(messages::row_key.gt(after)).select(messages::row_key);
     let full = rest()
         .order(messages::row_key)
@@ -163,7 +162,7 @@ fn scan_end(connection: &mut SqliteConnection, after: i64) -> QueryResult<Option
 
 /// A page. The outer error is that of the database, the inner one that of a row.
 fn page(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     query: &UserQuery,
     after: Option<Cursor>,
 ) -> QueryResult<Result<Step<Vec<Arc<Message>>>, HistoryError>> {
@@ -204,7 +203,7 @@ fn page(
 }
 
 /// The names of the rooms of these rows.
-fn names(connection: &mut SqliteConnection, row_keys: &[i64]) -> QueryResult<HashMap<i64, String>> {
+fn names(connection: &mut DbConnection, row_keys: &[i64]) -> QueryResult<HashMap<i64, String>> {
     let mut ids: Vec<_> = row_keys.iter().map(|row_key| room_of(*row_key)).collect();
     ids.dedup();
     let mut names = HashMap::new();
@@ -224,7 +223,7 @@ fn name(names: &HashMap<i64, String>, room: i64) -> Result<RoomName, HistoryErro
 
 /// The row keys of the next messages that can be deleted.
 fn row_keys(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     query: &UserQuery,
     after: Option<Cursor>,
 ) -> QueryResult<Step<Vec<i64>>> {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use chat_db::sqlite::Database;
+use chat_db::sqlite::{Database, Fence};
 use chat_db::{DbError, SyncMode};
 use chat_protocol::{RoomName, Timestamp};
 use diesel::prelude::*;
 use parking_lot::Mutex;
 
-use super::ids::{Claim, First, Ids};
-use super::numbers::{Known, Numbers, Room};
-use super::queue::{AppendQueue, Queued};
-use super::schema::{is_valid, row_key, unsigned};
+use super::durable::claim::{self, Claim};
+use super::durable::schema::{is_valid, row_key, unsigned};
+use super::durable::{change, reactions, read, settings};
+use super::ids::Ids;
+use super::numbers::{Known, Numbers};
 use super::unwritten::Unwritten;
-use super::{change, reactions, read, settings};
+use crate::queue::{AppendQueue, Queued};
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewEvent, NewMessage, OnAppended, Permission,
     StoredEvent,
@@ -38,8 +39,9 @@ struct State {
 }
 
 impl Appender {
-    pub(super) fn new(ids: Ids) -> Self {
-        Self { queue: AppendQueue::default(), state: Mutex::new(State { numbers: Numbers::default(), ids }) }
+    pub(super) async fn open(database: &Database) -> Result<Self, DbError> {
+        let state = State { numbers: Numbers::default(), ids: database.read(Ids::load).await? };
+        Ok(Self { queue: AppendQueue::default(), state: Mutex::new(state) })
     }
 
     pub(super) fn append(self: &Arc<Self>, database: &Database, event: NewEvent, on_appended: OnAppended) {
@@ -90,6 +92,7 @@ impl Appender {
     pub(super) fn expire_ids(
         &self,
         connection: &mut SqliteConnection,
+        _: &Fence,
         now: Timestamp,
         max: usize,
     ) -> QueryResult<bool> {
@@ -144,7 +147,7 @@ impl Flush<'_> {
                 if let Some((claim, digest)) = claim
                     && let Some(first) = ids.first(connection, room.id, claim, *now)?
                 {
-                    return Ok(change::repeated_edit(digest, &first));
+                    return Ok(claim::repeated_edit(digest, &first));
                 }
                 let seq = room.next_seq;
                 let outcome = change::edit(connection, room, &edit, *now)?;
@@ -179,15 +182,15 @@ impl Flush<'_> {
         let permitted = Permission::check(message.permission, unsigned(room.policy_version));
         let is_refused = reply_to.is_err() || permitted.is_err();
         let first = match digest {
-            Some(_) if is_refused => ids.first(connection, room.id, Claim::of(&message), *now)?,
+            Some(_) if is_refused => ids.first(connection, room.id, of_message(&message), *now)?,
             Some(digest) => {
-                ids.claim(connection, room.id, Claim::of(&message), digest, room.next_seq, *now)?
+                ids.claim(connection, room.id, of_message(&message), digest, room.next_seq, *now)?
             }
             None => None,
         };
         if let (Some(first), Some(digest)) = (first, digest) {
             unwritten.write(connection)?;
-            return duplicate(connection, room, &message, digest, &first);
+            return claim::duplicate(connection, room.id, &message, digest, &first);
         }
         let reply_to = match reply_to {
             Ok(reply_to) => reply_to,
@@ -212,8 +215,8 @@ impl Flush<'_> {
         self.unwritten.write(self.connection)?;
         self.ids.write(self.connection)?;
         for name in &self.touched {
-            if let Some(room) = self.known.get_mut(name) {
-                room.write(self.connection)?;
+            if let Some(cached) = self.known.get_mut(name) {
+                cached.room.write(self.connection)?;
             }
         }
         if with_ids > 0 {
@@ -223,25 +226,6 @@ impl Flush<'_> {
     }
 }
 
-/// The result for a message whose id was used before.
-fn duplicate(
-    connection: &mut SqliteConnection,
-    room: &Room,
-    message: &NewMessage,
-    digest: i64,
-    first: &First,
-) -> QueryResult<Outcome> {
-    if first.digest.is_some_and(|known| known != digest) {
-        return Ok(Err(AppendError::IdReused));
-    }
-    let stored = read::message(connection, &message.room, row_key(room.id, first.seq))?;
-    let stored = match stored.and_then(|stored| stored.map_or_else(|| first.pruned(message), Ok)) {
-        Ok(stored) => Arc::new(stored),
-        Err(error) => return Ok(Err(error.into())),
-    };
-    // without a digest, only the text can tell
-    if first.digest.is_none() && stored.text().is_some_and(|text| text.body != message.body) {
-        return Ok(Err(AppendError::IdReused));
-    }
-    Ok(Ok(Appended::Duplicate(stored)))
+fn of_message(message: &NewMessage) -> Claim<'_> {
+    Claim { user: &message.user, from: &message.from, id: &message.id }
 }

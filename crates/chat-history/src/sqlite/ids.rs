@@ -2,17 +2,15 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use chat_protocol::{Message, MessageId, Timestamp, UserId, Username};
+use chat_protocol::{MessageId, Timestamp, UserId, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
+use super::durable::claim::{Claim, First, KEPT_FOR};
+use super::durable::schema::message_ids;
 use super::id_index::IdIndex;
-use super::schema::{Shared, message_ids, unsigned};
+use super::rows::Shared;
 use super::unwritten::{ROWS_PER_INSERT, insert};
-use crate::{HistoryError, HistoryErrorKind, NewEdit, NewMessage};
-
-/// How long an id is recognised, in milliseconds.
-const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000;
 
 /// The maximum number of ids that are kept.
 const MAX_IDS: i64 = 1_000_000;
@@ -48,53 +46,8 @@ enum Key<'a> {
     Name(i64, &'a str, &'a str),
 }
 
-/// The use of an id by a user, who has this name at that time.
-#[derive(Clone, Copy)]
-pub(super) struct Claim<'a> {
-    pub(super) user: &'a UserId,
-    pub(super) from: &'a Username,
-    pub(super) id: &'a MessageId,
-}
-
-impl<'a> Claim<'a> {
-    pub(super) fn of(message: &'a NewMessage) -> Self {
-        Self { user: &message.user, from: &message.from, id: &message.id }
-    }
-
-    /// `None` if the edit has no id.
-    pub(super) fn of_edit(edit: &'a NewEdit) -> Option<Self> {
-        Some(Self { user: edit.authors.first()?, from: &edit.from, id: edit.id.as_ref()? })
-    }
-
-    fn key(self, room_id: i64) -> Key<'a> {
-        Key::User(room_id, self.user.as_str(), self.id.as_str())
-    }
-}
-
-/// The first message with an id.
-pub(super) struct First {
-    pub(super) seq: i64,
-    /// `None` if the row is from before ids had digests.
-    pub(super) digest: Option<i64>,
-    has_user: bool,
-    username: String,
-    sent_at: Timestamp,
-}
-
-impl First {
-    /// The first message if it was pruned: it was the same as `message`, which repeats it, except
-    /// for the name that the author had, and what it replied to. A row without a digest does not
-    /// say what the text was.
-    pub(super) fn pruned(&self, message: &NewMessage) -> Result<Message, HistoryError> {
-        let fault = |error| {
-            let text = format!("the id of message {} of the room {}: {error}", self.seq, message.room);
-            HistoryError::new(HistoryErrorKind::Damaged, text)
-        };
-        let from = Username::parse(&self.username).map_err(fault)?;
-        let user = if self.has_user { message.user.clone() } else { UserId::unknown() };
-        let first = NewMessage { user, from, ..message.clone() };
-        Ok(first.numbered(unsigned(self.seq), self.sent_at, None))
-    }
+fn key(claim: Claim<'_>, room_id: i64) -> Key<'_> {
+    Key::User(room_id, claim.user.as_str(), claim.id.as_str())
 }
 
 impl From<Row> for First {
@@ -179,7 +132,7 @@ impl Ids {
         claim: Claim<'_>,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let hash = self.hasher.hash_one(claim.key(room_id));
+        let hash = self.hasher.hash_one(key(claim, room_id));
         self.first_with(connection, room_id, claim, hash, now)
     }
 
@@ -192,7 +145,7 @@ impl Ids {
         hash: u64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        if let Some(row) = self.find(connection, claim.key(room_id), hash, now)? {
+        if let Some(row) = self.find(connection, key(claim, room_id), hash, now)? {
             return Ok(Some(row.into()));
         }
         if self.newest_without_user > 0 {
@@ -213,7 +166,7 @@ impl Ids {
         seq: i64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let hash = self.hasher.hash_one(claim.key(room_id));
+        let hash = self.hasher.hash_one(key(claim, room_id));
         if let Some(first) = self.first_with(connection, room_id, claim, hash, now)? {
             return Ok(Some(first));
         }

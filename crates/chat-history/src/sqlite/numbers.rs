@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use chat_protocol::RoomName;
 use diesel::prelude::*;
 
-use super::schema::rooms;
+use super::durable::room::Room;
 
 /// The maximum number of cached rooms. Beyond it the cache is emptied, and rooms are read again
 /// when they are needed.
@@ -23,19 +23,11 @@ pub(super) struct Numbers {
 
 /// Rooms by name. The cache is emptied when a transaction fails, because the database may differ
 /// then.
-pub(super) type Known = HashMap<RoomName, Room>;
+pub(super) type Known = HashMap<RoomName, Cached>;
 
-/// A room.
-pub(super) struct Room {
-    pub(super) id: i64,
-    /// The number of the next event.
-    pub(super) next_seq: i64,
-    /// The version of the room's policy.
-    pub(super) policy_version: i64,
-    /// How many messages were inserted since the room was written.
-    pub(super) inserted: i64,
-    /// The next number as it is in the database.
-    written: i64,
+/// A room in the cache.
+pub(super) struct Cached {
+    pub(super) room: Room,
     /// The last flush that wrote to the room.
     touched_by: u64,
 }
@@ -58,50 +50,21 @@ impl Numbers {
         name: &RoomName,
         touched: &mut Vec<RoomName>,
     ) -> QueryResult<&'a mut Room> {
-        let room = match known.entry(name.clone()) {
-            Entry::Occupied(room) => room.into_mut(),
-            Entry::Vacant(entry) => entry.insert(load(connection, name)?),
+        let cached = match known.entry(name.clone()) {
+            Entry::Occupied(cached) => cached.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(Cached { room: Room::load(connection, name)?, touched_by: 0 })
+            }
         };
-        if room.touched_by != self.flush {
-            room.touched_by = self.flush;
+        if cached.touched_by != self.flush {
+            cached.touched_by = self.flush;
             touched.push(name.clone());
         }
-        Ok(room)
+        Ok(&mut cached.room)
     }
 
     /// A transaction failed.
     pub(super) fn failed(&mut self) {
         self.known.clear();
-    }
-}
-
-fn load(connection: &mut SqliteConnection, name: &RoomName) -> QueryResult<Room> {
-    let found = rooms::table
-        .filter(rooms::name.eq(name.as_str()))
-        .select((rooms::id, rooms::next_seq, rooms::policy_version))
-        .first::<(i64, i64, i64)>(connection)
-        .optional()?;
-    let (id, next_seq, policy_version) = match found {
-        Some(room) => room,
-        None => {
-            let new = (rooms::name.eq(name.as_str()), rooms::next_seq.eq(1), rooms::first_seq.eq(1));
-            (diesel::insert_into(rooms::table).values(new).returning(rooms::id).get_result(connection)?, 1, 0)
-        }
-    };
-    Ok(Room { id, next_seq, policy_version, inserted: 0, written: next_seq, touched_by: 0 })
-}
-
-impl Room {
-    /// Writes the next number to the database, and counts the messages that were inserted.
-    pub(super) fn write(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        if self.written != self.next_seq {
-            // pruning changes the count in the database, too, so it is not cached
-            let count = rooms::message_count + std::mem::take(&mut self.inserted);
-            diesel::update(rooms::table.find(self.id))
-                .set((rooms::next_seq.eq(self.next_seq), rooms::message_count.eq(count)))
-                .execute(connection)?;
-            self.written = self.next_seq;
-        }
-        Ok(())
     }
 }

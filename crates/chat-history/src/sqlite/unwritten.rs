@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chat_protocol::Message;
 use diesel::prelude::*;
 
-use super::schema::{NewAddressedRow, NewRow, mentions, messages};
+use super::durable::change::address;
+use super::durable::schema::messages;
+use super::rows::{NewAddressedRow, NewRow};
 use crate::Mentions;
 
 /// How many rows one statement inserts.
@@ -63,15 +65,6 @@ impl Unwritten {
         }
         Ok(())
     }
-}
-
-/// Inserts one user whom a message addresses.
-pub(super) fn address(connection: &mut SqliteConnection, row_key: i64, user: &str) -> QueryResult<()> {
-    // a user may be named and counted
-    diesel::insert_or_ignore_into(mentions::table)
-        .values((mentions::row_key.eq(row_key), mentions::user.eq(user)))
-        .execute(connection)
-        .map(drop)
 }
 
 /// Inserts rows, `N` in a statement as far as possible: a statement costs more than a row. Its text

@@ -21,6 +21,12 @@ mod in_sqlite {
     chat_history::history_log_tests!(super::support::sqlite_log);
 }
 
+mod in_postgres {
+    chat_history::history_tests!(super::support::postgres);
+    chat_history::user_messages_tests!(super::support::postgres_users);
+    chat_history::history_log_tests!(super::support::postgres_log);
+}
+
 #[test]
 fn a_page_fits_into_a_frame_of_the_protocol() {
     assert_eq!(chat_history::MAX_PAGE_BYTES, chat_protocol::v2::PAGE_BYTES);

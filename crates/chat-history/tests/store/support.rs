@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use chat_db::postgres;
 use chat_db::sqlite::Database;
 use chat_history::conformance::{History, Log, Users};
-use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
+use chat_history::{
+    MemoryHistory, PostgresHistory, PostgresHistoryLog, PostgresUserMessages, SqliteHistory,
+    SqliteHistoryLog, SqliteUserMessages,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -42,6 +46,40 @@ pub(crate) async fn sqlite_log() -> Log {
     let file = File::new();
     let (database, store) = file.open().await;
     Log::new(store, SqliteHistoryLog::new(database)).with_guard(file)
+}
+
+pub(crate) async fn postgres() -> History {
+    let database = Postgres::new();
+    let (_, store) = database.open().await;
+    History::new(store).with_guard(database)
+}
+
+pub(crate) async fn postgres_users() -> Users {
+    let database = Postgres::new();
+    let (opened, store) = database.open().await;
+    Users::new(store, PostgresUserMessages::new(opened)).with_guard(database)
+}
+
+pub(crate) async fn postgres_log() -> Log {
+    let database = Postgres::new();
+    let (opened, store) = database.open().await;
+    Log::new(store, PostgresHistoryLog::new(opened)).with_guard(database)
+}
+
+/// A database on a PostgreSQL server.
+pub(crate) struct Postgres(chat_testkit::postgres::Database);
+
+impl Postgres {
+    pub(crate) fn new() -> Self {
+        Self(chat_testkit::postgres::shared())
+    }
+
+    pub(crate) async fn open(&self) -> (postgres::Database, PostgresHistory) {
+        let url: postgres::Url = self.0.url().parse().unwrap();
+        let open = move || postgres::Database::open(&url, &postgres::Options::default()).unwrap();
+        let database = tokio::task::spawn_blocking(open).await.unwrap();
+        (database.clone(), PostgresHistory::open(database).await.unwrap())
+    }
 }
 
 /// A database file in a temporary folder.

@@ -1,0 +1,61 @@
+//! The durable store on a PostgreSQL server.
+
+mod append;
+mod batch;
+mod ids;
+mod known;
+
+#[allow(clippy::duplicate_mod)] // compiled for each kind of database
+#[path = "../durable/mod.rs"]
+mod durable;
+
+use std::borrow::Cow;
+
+use append::Appender;
+use chat_db::postgres::{Backend, Database, DbConnection, Fence, overwriting};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+pub use durable::{
+    DurableHistory as PostgresHistory, DurableHistoryLog as PostgresHistoryLog,
+    DurableUserMessages as PostgresUserMessages,
+};
+
+diesel::define_sql_function! {
+    /// The size of a text in bytes.
+    #[sql_name = "chatd_octet_length"]
+    fn octet_length(text: Nullable<Text>) -> Nullable<BigInt>;
+}
+
+/// A text as it is stored.
+fn to_stored(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
+}
+
+/// A stored text as it was.
+fn from_stored(text: String) -> String {
+    text
+}
+
+/// Runs work that changes a room in a transaction of its own, which has locked the room first, as
+/// appends do: so the two never wait for each other.
+fn room_transaction<T>(
+    connection: &mut DbConnection,
+    fence: &Fence,
+    room: i64,
+    work: impl FnOnce(&mut DbConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    connection.transaction(|connection| {
+        fence.check(connection)?;
+        lock_rooms(connection, &[room])?;
+        work(connection)
+    })
+}
+
+/// Locks rooms in the order of their ids, so that two transactions never wait for each other.
+fn lock_rooms(connection: &mut DbConnection, rooms: &[i64]) -> QueryResult<()> {
+    diesel::sql_query("SELECT FROM rooms WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
+        .bind::<diesel::sql_types::Array<BigInt>, _>(rooms)
+        .execute(connection)
+        .map(drop)
+}
