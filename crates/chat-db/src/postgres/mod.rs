@@ -16,6 +16,7 @@ mod identity;
 pub mod migrate;
 mod pool;
 mod session;
+pub mod text;
 mod tls;
 mod url;
 mod worker;

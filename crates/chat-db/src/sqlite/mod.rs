@@ -12,6 +12,7 @@ pub mod migrate;
 mod overwriting;
 mod paths;
 mod readers;
+pub mod text;
 mod watch;
 mod writer;
 
