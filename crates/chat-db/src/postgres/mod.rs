@@ -39,3 +39,15 @@ pub fn overwriting<T, E: From<diesel::result::Error>>(
 ) -> Result<T, E> {
     change(connection)
 }
+
+/// Runs statements that read, so that all of them see the same state. Call it in a
+/// [`read`](Database::read), which is a snapshot already.
+///
+/// # Errors
+/// Any error of the statements.
+pub fn snapshot<T, E: From<diesel::result::Error>>(
+    connection: &mut DbConnection,
+    read: impl FnOnce(&mut DbConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    read(connection)
+}

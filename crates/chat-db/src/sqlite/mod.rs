@@ -23,3 +23,14 @@ pub use database::{Database, Fence};
 pub use diesel::sqlite::{Sqlite as Backend, SqliteConnection as DbConnection};
 pub use error::OpenError;
 pub use overwriting::overwriting;
+
+/// Runs statements that read, so that all of them see the same state.
+///
+/// # Errors
+/// Any error of the statements.
+pub fn snapshot<T, E: From<diesel::result::Error>>(
+    connection: &mut DbConnection,
+    read: impl FnOnce(&mut DbConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    diesel::Connection::transaction(connection, read)
+}
