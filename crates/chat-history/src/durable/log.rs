@@ -8,7 +8,7 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::read;
 use super::schema::{Row, messages, rooms, row_key, signed, unsigned};
-use super::{Database, DbConnection};
+use super::{Database, DbConnection, snapshot};
 use crate::log::distinct;
 use crate::{Cursor, Extent, HistoryError, HistoryErrorKind, HistoryLog, Retention, RoomExtent, Step};
 
@@ -56,7 +56,7 @@ fn find(
     numbers: Vec<u64>,
     retention: Retention,
 ) -> QueryResult<Result<Vec<Arc<Message>>, HistoryError>> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let named = rooms::table.filter(rooms::name.eq(room.as_str())).select(rooms::id);
         let Some(id) = named.first::<i64>(connection).optional()? else { return Ok(Ok(Vec::new())) };
         let Extent { oldest, newest } = read::extent(connection, room, retention)?;

@@ -25,7 +25,7 @@ use self::prune::Pass;
 use self::schema::history_epoch;
 use super::{
     Appender, Backend, Database, DbConnection, Fence, from_stored, octet_length, overwriting,
-    room_transaction, to_stored,
+    room_transaction, snapshot, to_stored,
 };
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,

@@ -10,10 +10,10 @@ use chat_protocol::{
 };
 use diesel::prelude::*;
 
-use super::DbConnection;
 use super::read;
 use super::room::Room;
 use super::schema::{messages, reaction_counts, reactions, rooms, row_key, seq_of, signed, unsigned};
+use super::{DbConnection, snapshot};
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewReaction, Own, Permission, StoredEvent,
     StoredReaction,
@@ -91,7 +91,7 @@ pub(crate) fn own(
     targets: &[u64],
     users: &[UserId],
 ) -> QueryResult<Own> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let found = rooms::table
             .filter(rooms::name.eq(room.as_str()))
             .select((rooms::id, rooms::next_seq))

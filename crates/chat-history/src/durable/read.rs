@@ -6,9 +6,9 @@ use chat_protocol::{Mention, Message, ReplyTo, RoomName, Timestamp, UserId};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::DbConnection;
 use super::reactions;
 use super::schema::{Row, Rows, mentions, messages, rooms, row_key, seq_of, signed, unsigned};
+use super::{DbConnection, snapshot};
 use crate::{
     Changed, Count, Extent, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Messages, Page, Retention,
 };
@@ -40,7 +40,7 @@ pub(crate) fn extent(
     room: &RoomName,
     retention: Retention,
 ) -> QueryResult<Extent> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         Ok(kept(connection, room, retention)?.map_or_else(|| Extent::new(1, 0), |kept| kept.extent()))
     })
 }
@@ -144,7 +144,7 @@ pub(crate) fn count_after(
     max: usize,
     retention: Retention,
 ) -> QueryResult<Count> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let Some(kept) = kept(connection, room, retention)? else { return Ok(Count::default()) };
         let (from, to) = kept.row_keys(signed(after.saturating_add(1)), i64::MAX);
         let except: Vec<_> = except.iter().map(UserId::as_str).collect();
@@ -170,7 +170,7 @@ pub(crate) fn mentions_after(
     max: usize,
     retention: Retention,
 ) -> QueryResult<Count> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let Some(kept) = kept(connection, room, retention)? else { return Ok(Count::default()) };
         let (from, to) = kept.row_keys(signed(after.saturating_add(1)), i64::MAX);
         let authors: Vec<_> = users.iter().chain(except).map(UserId::as_str).collect();
@@ -247,7 +247,7 @@ pub(crate) fn page(
     retention: Retention,
 ) -> QueryResult<Result<Messages, HistoryError>> {
     // one snapshot: messages that are pruned meanwhile are all there or all gone
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let Some(kept) = kept(connection, room, retention)? else {
             return Ok(Ok(Messages::new(page, Extent::new(1, 0), Vec::new(), false)));
         };
@@ -422,7 +422,7 @@ pub(crate) fn changed(
     after: u64,
     limit: usize,
 ) -> QueryResult<Result<Changed, HistoryError>> {
-    connection.transaction(|connection| {
+    snapshot(connection, |connection| {
         let Some(room) = find(connection, name)? else {
             return Ok(Ok(Changed::new(Some(Vec::new()), 0)));
         };

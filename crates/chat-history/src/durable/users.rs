@@ -13,7 +13,7 @@ use diesel::sql_types::Bool;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::schema::{Row, Rows, messages, reactions as stored_reactions, room_of, rooms, seq_of, unsigned};
-use super::{Backend, Database, DbConnection};
+use super::{Backend, Database, DbConnection, snapshot};
 use crate::{
     Cursor, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery,
     UserReaction,
@@ -47,7 +47,7 @@ impl UserMessages for DurableUserMessages {
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
         let read = move |connection: &mut DbConnection| {
-            connection.transaction(|connection| page(connection, &query, after))
+            snapshot(connection, |connection| page(connection, &query, after))
         };
         async move { self.database.read(read).await? }.boxed()
     }
@@ -58,7 +58,7 @@ impl UserMessages for DurableUserMessages {
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>> {
         let read = move |connection: &mut DbConnection| {
-            connection.transaction(|connection| {
+            snapshot(connection, |connection| {
                 let Step { found, next } = row_keys(connection, &query, after)?;
                 Ok((names(connection, &found)?, found, next))
             })
@@ -77,7 +77,7 @@ impl UserMessages for DurableUserMessages {
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<UserReaction>>, HistoryError>> {
         let read = move |connection: &mut DbConnection| {
-            connection.transaction(|connection| reactions(connection, &query, after))
+            snapshot(connection, |connection| reactions(connection, &query, after))
         };
         async move { self.database.read(read).await? }.boxed()
     }

@@ -9,10 +9,9 @@ mod known;
 #[path = "../durable/mod.rs"]
 mod durable;
 
-use std::borrow::Cow;
-
 use append::Appender;
-use chat_db::postgres::{Backend, Database, DbConnection, Fence, overwriting};
+use chat_db::postgres::text::{from_stored, to_stored};
+use chat_db::postgres::{Backend, Database, DbConnection, Fence, overwriting, snapshot};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -25,16 +24,6 @@ diesel::define_sql_function! {
     /// The size of a text in bytes.
     #[sql_name = "chatd_octet_length"]
     fn octet_length(text: Nullable<Text>) -> Nullable<BigInt>;
-}
-
-/// A text as it is stored.
-fn to_stored(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
-}
-
-/// A stored text as it was.
-fn from_stored(text: String) -> String {
-    text
 }
 
 /// Runs work that changes a room in a transaction of its own, which has locked the room first, as

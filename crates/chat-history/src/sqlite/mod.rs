@@ -11,10 +11,9 @@ mod unwritten;
 #[path = "../durable/mod.rs"]
 mod durable;
 
-use std::borrow::Cow;
-
 use append::Appender;
-use chat_db::sqlite::{Backend, Database, DbConnection, Fence, overwriting};
+use chat_db::sqlite::text::{from_stored, to_stored};
+use chat_db::sqlite::{Backend, Database, DbConnection, Fence, overwriting, snapshot};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
@@ -27,16 +26,6 @@ diesel::define_sql_function! {
     /// The size of a text in bytes, without reading it
     /// (<https://sqlite.org/lang_corefunc.html#octet_length>).
     fn octet_length(text: Nullable<Text>) -> Nullable<BigInt>;
-}
-
-/// A text as it is stored.
-fn to_stored(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
-}
-
-/// A stored text as it was.
-fn from_stored(text: String) -> String {
-    text
 }
 
 /// Runs work that changes a room. There is one writer, so nothing has to be locked.
