@@ -4,6 +4,7 @@
 
 mod account;
 mod admin;
+mod database;
 mod log_filter;
 mod options;
 mod secret;
@@ -26,7 +27,8 @@ pub(crate) use log_filter::LogFilter;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};
 pub(crate) use text::plural;
-pub(crate) use values::{Address, Database, LogFormat, MemoryLimit, OrOff, Switch};
+pub(crate) use database::{Database, DatabaseUrlError, PostgresUrl};
+pub(crate) use values::{Address, LogFormat, MemoryLimit, OrOff, Switch};
 
 /// The configuration file that is read if no other file is named and it exists.
 const DEFAULT_FILE: &str = "./chatd.toml";
@@ -122,9 +124,13 @@ pub(crate) enum SearchCommand {
 /// Where the database is. The settings of the server apply to the commands, too.
 #[derive(Debug, Args)]
 pub(crate) struct DatabaseLocation {
-    /// The server's database file
-    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
+    /// The server's database: a file, or a PostgreSQL server
+    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH|URL", default_value = "./chatd.sqlite3")]
     pub(crate) database: Database,
+
+    /// File with the password for PostgreSQL
+    #[arg(long, env = "CHATD_DATABASE_PASSWORD_FILE", value_name = "PATH", default_value = "off", hide_default_value = true)]
+    pub(crate) database_password_file: OrOff<PathBuf>,
 
     /// Configuration file of the server [default: chatd.toml in the current folder, if it exists]
     #[arg(long, env = "CHATD_CONFIG", value_name = "PATH", default_value = DEFAULT_FILE, hide_default_value = true)]

@@ -16,9 +16,10 @@ use chat_server::{
 use clap::{ArgGroup, Args, Command};
 
 use super::values::{
-    Address, Age, ClientAddressHeader, Count, CreationMode, Database, Fraction, LogFormat, MemoryLimit,
+    Address, Age, ClientAddressHeader, Count, CreationMode, Fraction, LogFormat, MemoryLimit,
     NewAccountLimits, OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
+use super::database::{Connections, Database};
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
 /// The group of the options that a reload (SIGHUP) applies to a running server. An option is in it
@@ -179,23 +180,38 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_TLS_KEY", value_name = "PATH", default_value = "off", help_heading = heading::TLS)]
     pub(crate) tls_key: OrOff<PathBuf>,
 
-    /// Database file, created if it does not exist; ":memory:" stores nothing on disk
+    /// Database file, created if it does not exist; or a PostgreSQL database: "postgres://user@host/name"
     ///
-    /// With ":memory:" everything is in memory and is lost when the server ends.
-    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3", help_heading = heading::STORAGE)]
+    /// ":memory:" stores nothing on disk: everything is lost when the server ends.
+    ///
+    /// PostgreSQL has to be of version 15 or newer, and the database has to exist. Options follow a
+    /// "?": "sslmode=verify-full" encrypts the connection and verifies the server, and
+    /// "sslrootcert=PATH" names the certificates to trust. Other users of this machine can see a
+    /// password on the command line: set it in the environment or in a file.
+    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH|URL", default_value = "./chatd.sqlite3", help_heading = heading::STORAGE)]
     pub(crate) database: Database,
+
+    /// File with the password for PostgreSQL (off: in the URL, or in the variable PGPASSWORD)
+    #[arg(long, env = "CHATD_DATABASE_PASSWORD_FILE", value_name = "PATH", default_value = "off", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) database_password_file: OrOff<PathBuf>,
+
+    /// Connections to PostgreSQL, at most
+    ///
+    /// The smallest value is 5.
+    #[arg(long, env = "CHATD_DATABASE_CONNECTIONS", value_name = "N", default_value = "11", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) database_connections: Connections,
 
     /// Storing of messages before they are delivered: on or off
     ///
-    /// off keeps only the newest messages of each room, in memory. Without a database file messages
-    /// are not stored.
+    /// off keeps only the newest messages of each room, in memory. Without a database messages are
+    /// not stored.
     #[arg(long, env = "CHATD_HISTORY", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
     pub(crate) history: Switch,
 
     /// Search for messages: on or off
     ///
-    /// on keeps an index of all stored messages in a file beside the database, which has about four
-    /// times the size of their texts. Without an index the command search is refused.
+    /// on keeps an index of all stored messages, in a file beside the database file, or in tables of
+    /// PostgreSQL. The file has about four times the size of their texts. Without an index the command search is refused.
     #[arg(long, env = "CHATD_SEARCH", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
     pub(crate) search: Switch,
 
@@ -503,8 +519,8 @@ impl Options {
                 drain: self.shutdown_drain,
                 ..Timings::default()
             },
-            // usage statistics are stored in the database file
-            count_usage: matches!(self.database, Database::File(_)),
+            // usage statistics are stored in the database
+            count_usage: self.database != Database::Memory,
             ..Config::default()
         }
     }

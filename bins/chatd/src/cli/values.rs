@@ -17,28 +17,6 @@ pub(crate) enum ClientAddressHeader {
     ProxyProtocol,
 }
 
-/// Where the server stores its data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Database {
-    /// In the memory of the process.
-    Memory,
-    /// In a file.
-    File(PathBuf),
-}
-
-impl FromStr for Database {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            ":memory:" => Ok(Self::Memory),
-            // SQLite would open a separate temporary database for each connection
-            "" => Err("expected a path, or :memory:"),
-            path => Ok(Self::File(path.into())),
-        }
-    }
-}
-
 /// A host and a port to listen on. The host may be a name, which is resolved when the address is
 /// used.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,17 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{Retention, SqliteHistory, SqliteHistoryLog};
-use chat_search::{Progress, SqliteIndex, rebuild};
+use chat_db::{postgres, sqlite};
+use chat_history::{
+    HistoryLog, HistoryStore, PostgresHistory, PostgresHistoryLog, Retention, SqliteHistory, SqliteHistoryLog,
+};
+use chat_search::{PostgresIndex, Progress, SearchIndex, SqliteIndex, rebuild};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{Database, DatabaseLocation, SearchCommand, plural};
+use crate::cli::{Database, DatabaseLocation, DatabaseUrlError, SearchCommand, plural};
 
 /// Why the index was not built.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SearchCommandError {
     #[error(transparent)]
-    Open(#[from] chat_db::sqlite::OpenError),
+    OpenFile(#[from] sqlite::OpenError),
+    #[error(transparent)]
+    OpenPostgres(#[from] postgres::OpenError),
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
     #[error(transparent)]
     History(#[from] chat_history::HistoryError),
     #[error(transparent)]
@@ -44,28 +51,55 @@ pub(crate) fn run(command: &SearchCommand) -> Result<String, SearchCommandError>
 
 /// Builds the index of a database from the start, while the server is stopped.
 fn build(location: &DatabaseLocation) -> Result<String, SearchCommandError> {
-    let Database::File(path) = &location.database else { return Err(SearchCommandError::InMemory) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // excludes a running server
-    let database = chat_db::sqlite::Database::open(path)?;
-    let path = index_path(path);
-    SqliteIndex::remove(&path)?;
-    let Progress { rooms, messages, .. } = runtime.block_on(async {
-        let index = SqliteIndex::open(&path)?;
-        let history = Arc::new(SqliteHistory::open(database.clone()).await?);
-        let log = SqliteHistoryLog::new(database.clone());
-        let bar = progress_bar();
-        // what retention does not keep, the server removes
-        let built = rebuild(&log, history, &index, Retention::default(), |progress| {
-            bar.set_message(describe(progress));
-        });
-        let built = built.await;
-        bar.finish_and_clear();
-        index.close().await;
-        database.close().await;
-        Ok::<_, SearchCommandError>(built?)
-    })?;
-    Ok(format!("{}: {} in {}", path.display(), count(messages, "message"), count(rooms, "room")))
+    let (place, Progress { rooms, messages, .. }) = match &location.database {
+        Database::Memory => return Err(SearchCommandError::InMemory),
+        Database::File(path) => {
+            // excludes a running server
+            let database = sqlite::Database::open(path)?;
+            let path = index_path(path);
+            SqliteIndex::remove(&path)?;
+            let progress = runtime.block_on(async {
+                let index = SqliteIndex::open(&path)?;
+                let history = SqliteHistory::open(database.clone()).await?;
+                let built = show(&SqliteHistoryLog::new(database.clone()), history, &index).await;
+                index.close().await;
+                database.close().await;
+                built
+            })?;
+            (path.display().to_string(), progress)
+        }
+        Database::Postgres(url) => {
+            let url = url.resolve(location.database_password_file.0.as_deref())?;
+            let database = postgres::Database::open(&url, &postgres::Options::default())?;
+            let progress = runtime.block_on(async {
+                PostgresIndex::clear(&database).await?;
+                let index = PostgresIndex::open(database.clone()).await?;
+                let history = PostgresHistory::open(database.clone()).await?;
+                let built = show(&PostgresHistoryLog::new(database.clone()), history, &index).await;
+                database.close().await;
+                built
+            })?;
+            (url.to_string(), progress)
+        }
+    };
+    Ok(format!("{place}: {} in {}", count(messages, "message"), count(rooms, "room")))
+}
+
+/// Builds the index, and shows the progress.
+async fn show(
+    log: &impl HistoryLog,
+    history: impl HistoryStore,
+    index: &impl SearchIndex,
+) -> Result<Progress, SearchCommandError> {
+    let bar = progress_bar();
+    // what retention does not keep, the server removes
+    let built = rebuild(log, Arc::new(history), index, Retention::default(), |progress| {
+        bar.set_message(describe(progress));
+    });
+    let built = built.await;
+    bar.finish_and_clear();
+    Ok(built?)
 }
 
 fn progress_bar() -> ProgressBar {

@@ -124,7 +124,11 @@ pub(crate) fn is_secret(arg: &Arg) -> bool {
 /// A URL with its password replaced by `***`. Any other text is returned unchanged.
 fn without_password(text: &str) -> String {
     let hidden = text.split_once("://").and_then(|(scheme, rest)| {
-        let authority = rest.split(['/', '?', '#']).next()?;
+        // the address of a database may have a password with any characters, by mistake
+        let authority = match scheme {
+            "postgres" | "postgresql" => rest.rfind('@').and_then(|at| rest.get(..=at))?,
+            _ => rest.split(['/', '?', '#']).next()?,
+        };
         let (_, host) = authority.rsplit_once('@')?;
         Some(format!("{scheme}://***@{host}{}", rest.get(authority.len()..)?))
     });
@@ -138,6 +142,7 @@ mod tests {
     #[test]
     fn passwords_in_urls_are_hidden() {
         assert_eq!(without_password("http://ana:secret@host:80/x?a@b"), "http://***@host:80/x?a@b");
+        assert_eq!(without_password("postgres://ana:a/b@c?d@host/x"), "postgres://***@host/x");
         for other in ["http://host/x@y", "0.0.0.0:80", "a@b", "https://a.example,https://b.example"] {
             assert_eq!(without_password(other), other);
         }

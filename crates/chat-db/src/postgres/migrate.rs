@@ -1,8 +1,10 @@
 //! The schema: the folder `migrations/postgres`, embedded, in both directions.
 
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{DbConnection, Link};
@@ -52,16 +54,23 @@ pub fn forget_identity(url: &Url) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The versions of pending migrations. Changes nothing. Blocks.
-///
-/// # Errors
-/// The same as [`up`].
-pub fn waiting(url: &Url) -> Result<Vec<String>, OpenError> {
-    let mut link = connect(url)?;
-    refuse_newer(&mut link.connection, url)?;
-    match link.connection.pending_migrations(MIGRATIONS) {
-        Ok(found) => Ok(found.iter().map(|migration| migration.name().version().to_string()).collect()),
-        Err(error) => Err(OpenError::Migrate { url: url.to_string(), reason: error.to_string() }),
+/// The versions of pending migrations. Changes nothing.
+pub(crate) fn waiting_on(connection: &mut DbConnection, url: &Url) -> Result<Vec<String>, OpenError> {
+    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
+    let failed = |error: diesel::result::Error| fault(error.to_string());
+    // unlike the functions of the library, this creates no table
+    let table = sql::<Bool>("to_regclass('__diesel_schema_migrations') IS NOT NULL");
+    let applied: Vec<String> = if diesel::select(table).get_result(connection).map_err(failed)? {
+        sql::<Text>("SELECT version FROM __diesel_schema_migrations").load(connection).map_err(failed)?
+    } else {
+        Vec::new()
+    };
+    let known: Vec<Box<dyn Migration<Pg>>> =
+        MIGRATIONS.migrations().map_err(|error| fault(error.to_string()))?;
+    let known: Vec<_> = known.iter().map(|migration| migration.name().version().to_string()).collect();
+    match applied.iter().find(|version| !known.contains(*version)) {
+        None => Ok(known.into_iter().filter(|version| !applied.contains(version)).collect()),
+        Some(version) => Err(OpenError::Newer { url: url.to_string(), version: version.clone() }),
     }
 }
 

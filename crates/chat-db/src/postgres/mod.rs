@@ -13,6 +13,7 @@ mod database;
 mod error;
 mod guard;
 mod identity;
+pub mod inspect;
 pub mod migrate;
 mod pool;
 mod session;

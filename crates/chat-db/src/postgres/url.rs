@@ -24,7 +24,7 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 /// `sslmode` is one of `disable`, `prefer` (the default), `require`, `verify-ca` and `verify-full`;
 /// as with libpq, only the last two protect from an attacker in between. `sslrootcert` names a file
 /// of certificates in PEM that are trusted; without it, those of the system are.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     pub(super) config: tokio_postgres::Config,
     pub(super) verify: Verify,
@@ -78,6 +78,9 @@ impl FromStr for Url {
             match option.split_once('=') {
                 Some(("sslmode", value)) => mode = value,
                 Some(("sslrootcert", value)) => root = Some(PathBuf::from(decoded(value)?)),
+                Some(("password", _)) => {
+                    return Err(InvalidUrl::new("a password belongs before the \"@\", or in a file"));
+                }
                 _ => rest.push(option),
             }
         }

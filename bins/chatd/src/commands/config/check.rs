@@ -29,8 +29,13 @@ pub(super) fn check(options: &Options, configuration: &Configuration) -> Result<
     let token = options.admin_token().map(drop).map_err(|error| error.to_string());
     note(if options.admin_token_file.0.is_some() { "admin-token-file" } else { "admin-token" }, token);
     note("jwt-issuer", options.jwt().map(drop).map_err(|error| error.to_string()));
-    if let Database::File(path) = &options.database {
-        note("database", check_database_path(path));
+    match &options.database {
+        Database::Memory => {}
+        Database::File(path) => note("database", check_database_path(path)),
+        Database::Postgres(url) => {
+            let resolved = url.resolve(options.database_password_file.0.as_deref());
+            note("database", resolved.map(drop).map_err(|error| error.to_string()));
+        }
     }
     note(
         "trace-endpoint",

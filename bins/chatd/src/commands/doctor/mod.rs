@@ -8,6 +8,7 @@ mod finding;
 mod kernel;
 mod limits;
 mod network;
+mod postgres;
 
 use std::error::Error;
 
@@ -52,6 +53,11 @@ fn findings(Doctor { options, pid, .. }: &Doctor) -> Vec<Finding> {
             findings.push(clock::database_time(path));
             findings.push(database::access(path));
             findings.push(database::integrity(path));
+        }
+        Database::Postgres(url) => {
+            let connections = options.database_connections.options().connections();
+            let password_file = options.database_password_file.0.as_deref();
+            findings.extend(postgres::check(url, password_file, connections));
         }
     }
     findings

@@ -40,6 +40,7 @@ fn text(options: &Options, is_encrypted: bool, address: SocketAddr, admin: Optio
     let (database, is_stored) = match &options.database {
         Database::Memory => (":memory:".to_owned(), false),
         Database::File(path) => (path.display().to_string(), options.history == Switch::On),
+        Database::Postgres(url) => (url.to_string(), options.history == Switch::On),
     };
     let history = if is_stored { "" } else { ", messages are not stored" };
     let admin = admin.map_or(String::new(), |address| format!(", admin: http://{address}"));

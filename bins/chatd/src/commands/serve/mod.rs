@@ -5,19 +5,16 @@ mod listeners;
 mod storage;
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chat_admin::Admin;
 use chat_history::HistoryError;
-use chat_history::{SqliteUserMessages, UserMessages};
 use chat_presence::StoreError;
-use chat_search::SqliteIndex;
 use chat_server::Config;
 use chat_usage::Usage;
 
 use crate::cli::{
-    DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, Secret, Switch, TokenError,
+    DEFAULT_ADMIN_LISTEN, DatabaseUrlError, FilterFileError, JwtOptionsError, Options, Secret, Switch, TokenError,
 };
 use crate::config::Configuration;
 use crate::runtime::certificate::{self, CertificateError};
@@ -32,10 +29,10 @@ use crate::runtime::signals::{ReloadSignals, ShutdownSignals};
 use crate::runtime::traces::{Traces, TracesError};
 use announce::announce;
 use listeners::{AdminListener, Listeners};
-use storage::Storage;
+use storage::{Opened, Storage};
 
-/// How long the database may take to close. If it takes longer, it never closes.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the last usage statistics may take.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the last lines of the log may take.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,7 +47,11 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(transparent)]
-    Open(#[from] chat_db::sqlite::OpenError),
+    OpenFile(#[from] chat_db::sqlite::OpenError),
+    #[error(transparent)]
+    OpenPostgres(#[from] chat_db::postgres::OpenError),
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
     #[error("the database can't be written: {0}")]
     Store(#[from] StoreError),
     #[error("the database can't be written: {0}")]
@@ -67,10 +68,20 @@ pub(crate) enum StartError {
     Token(#[from] TokenError),
     #[error("the index for searches can't be opened: {0}")]
     Index(#[from] chat_search::SearchError),
+    #[error("the database is another one than before, and the server can't be started again: {0}")]
+    Restart(#[source] io::Error),
     #[error("can't keep metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("the system refused what the server needs: {0}")]
     System(#[from] io::Error),
+}
+
+/// Why the server has ended.
+enum Ended {
+    /// A signal has stopped it.
+    Stopped,
+    /// The database is another one than before, so nothing that is in memory holds any more.
+    DatabaseReplaced,
 }
 
 /// Runs a server until a signal stops it.
@@ -87,10 +98,34 @@ pub(super) fn run(options: &Options, configuration: &Configuration) -> Result<()
     // sends the remaining traces
     drop(traces);
     log.flush(LOG_FLUSH_TIMEOUT);
-    outcome
+    match outcome? {
+        Ended::Stopped => Ok(()),
+        Ended::DatabaseReplaced => Err(restart()),
+    }
 }
 
-async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Result<(), StartError> {
+/// Starts the program again in this process, as it was started. Returns why that failed.
+#[cfg(unix)]
+fn restart() -> StartError {
+    use std::os::unix::process::CommandExt;
+
+    let restarted = std::env::current_exe().map(|program| {
+        let mut arguments = std::env::args_os();
+        let mut command = std::process::Command::new(program);
+        if let Some(name) = arguments.next() {
+            command.arg0(name);
+        }
+        command.args(arguments).exec()
+    });
+    StartError::Restart(restarted.unwrap_or_else(|error| error))
+}
+
+#[cfg(not(unix))]
+fn restart() -> StartError {
+    StartError::Restart(io::Error::other("not supported on this operating system"))
+}
+
+async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Result<Ended, StartError> {
     let (shutdown, reloads) = (ShutdownSignals::install()?, ReloadSignals::install()?);
     let tls = certificate::open(options)?;
     let token = options.admin_token()?;
@@ -101,19 +136,18 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     config.abuse.filter = options.read_filter()?;
     let descriptor_limit = descriptors::raise_limit(&mut config);
 
-    let Storage { database, index, server } = storage::start_server(options, chat, config).await?;
+    let Storage { server, opened } = storage::start_server(options, chat, config).await?;
     let control = server.control();
     tokio::spawn(Reload::new(control.clone(), tls.clone(), log.clone(), configuration).run(reloads));
     tokio::spawn(memory::watch(control.clone(), options.max_memory));
-    let usage = database.clone().map(|database| Usage::new(database, control.engine().clone()));
+    let usage = opened.as_ref().map(|opened| opened.usage(control.engine().clone()));
     if let Some(usage) = usage.clone() {
         tokio::spawn(usage.run(options.usage_days()));
     }
     let admin_address = admin.as_ref().map(AdminListener::local_addr).transpose()?;
     let is_other_port = admin.as_ref().is_some_and(|admin| admin.is_default)
         && admin_address.is_some_and(|address| address.to_string() != DEFAULT_ADMIN_LISTEN);
-    let users = database.clone().filter(|_| options.history == Switch::On).map(SqliteUserMessages::new);
-    let users = users.map(|users| Arc::new(users) as Arc<dyn UserMessages>);
+    let users = opened.as_ref().filter(|_| options.history == Switch::On).map(Opened::user_messages);
     let admin = admin.zip(metrics).map(|(listener, metrics)| {
         let admin = Admin::new(control.clone()).usage(usage.clone()).users(users);
         spawn_admin(admin, listener, metrics, token.as_ref())
@@ -129,16 +163,27 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     descriptor_limit.log();
     tokio::spawn(service_manager::send_watchdog(control));
     service_manager::ready("serving");
+    let mut is_replaced = false;
     let ending = async {
-        shutdown.first(log).await;
-        service_manager::stopping();
+        tokio::select! {
+            () = shutdown.first(log) => service_manager::stopping(),
+            () = replaced(opened.as_ref()) => is_replaced = true,
+        }
     };
     log_outcome(server.run(ending).await);
     if let Some(admin) = admin {
         admin.abort();
     }
-    close(usage, index, database).await;
-    Ok(())
+    close(usage, opened).await;
+    Ok(if is_replaced { Ended::DatabaseReplaced } else { Ended::Stopped })
+}
+
+/// Resolves when the database is another one than before.
+async fn replaced(opened: Option<&Opened>) {
+    match opened {
+        Some(opened) => opened.replaced().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Starts to serve the admin listener.
@@ -166,26 +211,14 @@ fn log_outcome(outcome: Result<(), StoreError>) {
     }
 }
 
-/// Saves the last usage statistics, and closes the index and the database, each within
-/// [`CLOSE_TIMEOUT`].
-async fn close(
-    usage: Option<Usage>,
-    index: Option<SqliteIndex>,
-    database: Option<chat_db::sqlite::Database>,
-) {
+/// Saves the last usage statistics within [`SAVE_TIMEOUT`], and closes the database.
+async fn close(usage: Option<Usage>, opened: Option<Opened>) {
     if let Some(usage) = usage
-        && let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, usage.save()).await
+        && let Ok(Err(error)) = tokio::time::timeout(SAVE_TIMEOUT, usage.save()).await
     {
         tracing::warn!(%error, "could not save the usage statistics of the last minute");
     }
-    if let Some(index) = index
-        && tokio::time::timeout(CLOSE_TIMEOUT, index.close()).await.is_err()
-    {
-        tracing::warn!("the index for searches did not close in time; it is checked at the next start");
-    }
-    if let Some(database) = database
-        && tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await.is_err()
-    {
-        tracing::warn!("the database did not close in time");
+    if let Some(opened) = opened {
+        opened.close().await;
     }
 }
