@@ -11,8 +11,10 @@ pub mod http;
 pub mod jwt;
 #[cfg(unix)]
 pub mod needs;
+mod port;
 #[cfg(unix)]
 pub mod postgres;
+pub mod proxy;
 pub mod tls;
 pub mod v2;
 

@@ -1,5 +1,6 @@
 //! Tests of the PostgreSQL servers for tests.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 mod postgres {
     use std::net::TcpStream;
@@ -9,6 +10,7 @@ mod postgres {
 
     use chat_testkit::needs::{self, Need};
     use chat_testkit::postgres::{self, Mode, Server};
+    use chat_testkit::proxy::{Direction, Proxy};
 
     /// Whether the test can run.
     fn is_here() -> bool {
@@ -95,6 +97,7 @@ mod postgres {
         for round in 1..=3 {
             database.psql(&format!("INSERT INTO kept VALUES ({round})"));
             server.kill();
+
             assert_eq!(server.pid(), None);
             assert!(database.try_psql("SELECT 1").is_err());
             server.restart();
@@ -184,5 +187,135 @@ mod postgres {
         process.wait().unwrap();
         until("the folder is removed", || !Path::new(&data).parent().unwrap().exists());
         until("the server has ended", || std::fs::read_link(postmaster.join("cwd")).is_err());
+    }
+
+    #[test]
+    fn tls_is_required_and_verified() {
+        if !is_here() {
+            return;
+        }
+        let (server, other) = (Server::builder().tls().start(), Server::builder().tls().start());
+        let url = server.url("postgres");
+        let verified =
+            |server: &Server| format!("{url}?sslmode=verify-full&sslrootcert={}", server.ca().display());
+        let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        assert_eq!(postgres::psql(&verified(&server), sql).unwrap(), "t");
+        let error = postgres::psql(&verified(&other), sql).unwrap_err();
+        assert!(error.contains("certificate verify failed"), "{error}");
+        let error = postgres::psql(&format!("{url}?sslmode=disable"), sql).unwrap_err();
+        assert!(error.contains("no encryption"), "{error}");
+    }
+
+    #[test]
+    fn a_user_has_a_password() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::start();
+        server.psql("postgres", "CREATE ROLE ana LOGIN PASSWORD 'secret'");
+        let asked = |password| {
+            postgres::psql(&server.url_with_user("postgres", "ana", password), "SELECT current_user")
+        };
+        assert_eq!(asked("secret").unwrap(), "ana");
+        assert!(asked("wrong").unwrap_err().contains("password authentication failed"));
+    }
+
+    /// The system identifier, and the timeline.
+    fn identity(server: &Server) -> (String, String) {
+        let identifier = server.psql("postgres", "SELECT system_identifier FROM pg_control_system()");
+        let timeline = server.psql("postgres", "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)");
+        (identifier, timeline)
+    }
+
+    #[test]
+    fn a_standby_is_promoted_and_may_be_behind() {
+        if !is_here() {
+            return;
+        }
+        let primary = Server::start();
+        let database = primary.create_database();
+        let (name, count) = (database.name(), "SELECT count(*) FROM kept");
+        database.psql("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)");
+        let standby = primary.standby();
+        database.psql("INSERT INTO kept VALUES (2)");
+        standby.catch_up(&primary);
+        assert_eq!(standby.psql(name, count), "2");
+        assert!(standby.try_psql(name, "DELETE FROM kept").unwrap_err().contains("read-only"));
+
+        standby.stop_replication();
+        database.psql("INSERT INTO kept VALUES (3)");
+        standby.resume_replication();
+        standby.catch_up(&primary);
+        assert_eq!(standby.psql(name, count), "3");
+
+        standby.stop_replication();
+        database.psql("INSERT INTO kept VALUES (4)");
+        let (identifier, timeline) = identity(&primary);
+        primary.kill();
+        standby.promote();
+        assert_eq!(standby.psql(name, count), "3");
+        standby.psql(name, "INSERT INTO kept VALUES (5)");
+        assert_eq!(timeline, "00000001");
+        assert_eq!(identity(&standby), (identifier, "00000002".to_owned()));
+    }
+
+    #[test]
+    fn a_copy_has_the_data_of_its_moment() {
+        if !is_here() {
+            return;
+        }
+        let server = Server::start();
+        server.psql("postgres", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)");
+        let (copy, restored) = (server.copy(), server.restored_copy());
+        server.psql("postgres", "INSERT INTO kept VALUES (2)");
+        for server in [&copy, &restored] {
+            assert_eq!(server.psql("postgres", "SELECT count(*) FROM kept"), "1");
+            server.psql("postgres", "INSERT INTO kept VALUES (3)");
+        }
+        let (identifier, timeline) = identity(&server);
+        assert_eq!(identity(&copy), (identifier.clone(), timeline));
+        assert_eq!(identity(&restored), (identifier, "00000002".to_owned()));
+    }
+
+    #[test]
+    fn a_proxy_loses_an_answer() {
+        if !is_here() {
+            return;
+        }
+        let database = postgres::shared();
+        let proxy = Proxy::start(database.address());
+        let url = database.url_at(proxy.address());
+        postgres::psql(&url, "CREATE TABLE kept (id int)").unwrap();
+
+        std::thread::scope(|scope| {
+            // commits once the table is not locked, and by then nothing reaches the client
+            let locks = "BEGIN; LOCK kept; SELECT pg_sleep(60)";
+            let holder = scope.spawn(|| database.try_psql(locks));
+            let count = |what: &str| {
+                let name = database.name();
+                let sql =
+                    format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND {what}");
+                database.psql(&sql)
+            };
+            until("the table is locked", || count("wait_event = 'PgSleep'") == "1");
+            let client = scope.spawn(|| postgres::psql(&url, "INSERT INTO kept VALUES (1)"));
+            until("the client waits", || count("wait_event_type = 'Lock'") == "1");
+            assert_eq!(proxy.connections(), 1);
+
+            proxy.stall(Direction::ToClient);
+            database.psql(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event = 'PgSleep'",
+            );
+            holder.join().unwrap().unwrap_err();
+            until("the row is committed", || database.psql("SELECT count(*) FROM kept") == "1");
+            assert!(!client.is_finished());
+            proxy.cut();
+            let error = client.join().unwrap().unwrap_err();
+            assert!(error.contains("connection to server was lost"), "{error}");
+            assert_eq!(proxy.connections(), 0);
+        });
+        proxy.resume();
+        assert_eq!(postgres::psql(&url, "SELECT 1").unwrap(), "1");
     }
 }

@@ -1,6 +1,8 @@
 //! Databases for tests.
 
 use std::io::Write;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::Range;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
@@ -36,6 +38,20 @@ fn with_database(url: &str, database: &str) -> String {
     format!("{}/{database}{query}", &before[..end])
 }
 
+/// The URL with another address.
+pub(super) fn with_address(url: &str, address: SocketAddr) -> String {
+    let host = host(url);
+    format!("{}{address}{}", &url[..host.start], &url[host.end..])
+}
+
+/// Where the host and the port are in a URL.
+fn host(url: &str) -> Range<usize> {
+    let authority = url.find("://").expect("a URL with a scheme") + 3;
+    let end = url[authority..].find(['/', '?']).map_or(url.len(), |length| authority + length);
+    let start = url[authority..end].rfind('@').map_or(authority, |at| authority + at + 1);
+    start..end
+}
+
 /// A database.
 #[derive(Debug)]
 pub struct Database {
@@ -67,6 +83,19 @@ impl Database {
         &self.url
     }
 
+    /// The URL for the superuser, at the address of a proxy.
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        with_address(&self.url, address)
+    }
+
+    /// The address of the server, for a proxy.
+    pub fn address(&self) -> SocketAddr {
+        let host = &self.url[host(&self.url)];
+        let host = if host.contains(':') { host.to_owned() } else { format!("{host}:5432") };
+        let address = host.to_socket_addrs().unwrap_or_else(|error| panic!("{host}: {error}")).next();
+        address.unwrap_or_else(|| panic!("{host} has no address"))
+    }
+
     /// Runs statements, each in a transaction of its own, and returns the rows: one in a line, with
     /// `|` between columns.
     pub fn psql(&self, sql: &str) -> String {
@@ -91,11 +120,12 @@ impl Drop for Database {
     }
 }
 
-/// Runs statements, each in a transaction of its own, and returns the rows.
+/// Runs statements at a URL, each in a transaction of its own, and returns the rows: one in a line,
+/// with `|` between columns.
 ///
 /// # Errors
-/// The first error.
-pub(super) fn psql(url: &str, sql: &str) -> Result<String, String> {
+/// The first error, after which no statement is run.
+pub fn psql(url: &str, sql: &str) -> Result<String, String> {
     let mut command = program("psql");
     command.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]);
     command.arg("--dbname").arg(url).env("PGCONNECT_TIMEOUT", "30");
@@ -124,5 +154,12 @@ mod tests {
         assert_eq!(replaced("postgres://u:p@host:5432/a"), "postgres://u:p@host:5432/b");
         assert_eq!(replaced("postgres://u:p@host:5432"), "postgres://u:p@host:5432/b");
         assert_eq!(replaced("postgres://u@host/a?sslmode=disable"), "postgres://u@host/b?sslmode=disable");
+    }
+
+    #[test]
+    fn the_address_of_a_postgres_url_is_replaced() {
+        let replaced = |url| with_address(url, ([127, 0, 0, 1], 7).into());
+        assert_eq!(replaced("postgres://u:p@host:5432/a?b=c"), "postgres://u:p@127.0.0.1:7/a?b=c");
+        assert_eq!(replaced("postgres://host"), "postgres://127.0.0.1:7");
     }
 }

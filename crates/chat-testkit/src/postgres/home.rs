@@ -92,8 +92,17 @@ impl Home {
         self.folder.join("data")
     }
 
+    /// Writes a file that only the user of the server can read, and replaces an existing one.
+    /// Returns its path.
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        self.give(&path, 0o600);
+        path
+    }
+
     /// Gives a file or a folder to the user of the server.
-    pub(super) fn give(&self, path: &Path, mode: u32) {
+    fn give(&self, path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         if let Some((user, group)) = owner() {
             chown(path, Some(user), Some(group))

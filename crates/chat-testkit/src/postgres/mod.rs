@@ -19,6 +19,21 @@
 //! server.restart();
 //! ```
 //!
+//! For faults of the network there is a [`Proxy`](crate::proxy::Proxy):
+//!
+//! ```no_run
+//! use chat_testkit::postgres;
+//! use chat_testkit::proxy::{Direction, Proxy};
+//!
+//! let database = postgres::shared();
+//! let proxy = Proxy::start(database.address());
+//! let url = database.url_at(proxy.address());
+//! // the server executes what it receives, and the client does not see the result
+//! proxy.stall(Direction::ToClient);
+//! proxy.cut();
+//! proxy.resume();
+//! ```
+//!
 //! A test of PostgreSQL has `postgres` in its name: `just test-postgres` runs these tests.
 //!
 //! Servers run on Linux only: their processes are found in `/proc`.
@@ -28,6 +43,6 @@ mod home;
 mod programs;
 mod server;
 
-pub use database::{Database, SHARED, shared};
+pub use database::{Database, SHARED, psql, shared};
 pub use programs::missing;
 pub use server::{Builder, Mode, Server};

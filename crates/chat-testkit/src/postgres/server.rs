@@ -2,21 +2,23 @@
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rand::distr::{Alphanumeric, SampleString};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
-use socket2::{Domain, Socket, Type};
 
-use super::database::{Database, psql};
+use super::database::{Database, psql, with_address};
 use super::home::Home;
 use super::programs::{output, unprivileged};
+use crate::port::ReservedPort;
 
 /// The maximum duration of a start or a stop. Recovery after a kill takes a while on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,15 +45,25 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Builder {
     is_durable: bool,
+    has_tls: bool,
     settings: Vec<(String, String)>,
 }
 
 impl Builder {
-    /// Calls fsync, as in production. Without it a server is faster, and loses data with the
-    /// machine.
+    /// Calls fsync, as in production: every commit takes as long as the disk needs, and so does a
+    /// start after a kill. Without it a server also keeps what is committed when it is killed, but
+    /// not when the machine crashes.
     #[must_use]
     pub fn durable(mut self) -> Self {
         self.is_durable = true;
+        self
+    }
+
+    /// Accepts TCP connections only with TLS. The certificate is for `localhost` and 127.0.0.1; see
+    /// [`Server::ca`].
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.has_tls = true;
         self
     }
 
@@ -72,9 +84,7 @@ impl Builder {
     pub fn start(self) -> Server {
         let home = Home::create();
         let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
-        let password_file = home.folder().join("password");
-        fs::write(&password_file, &password).unwrap();
-        home.give(&password_file, 0o600);
+        let password_file = home.write("password", &password);
         let mut initdb = unprivileged("initdb", home.folder());
         initdb.arg("--pgdata").arg(home.data()).arg("--pwfile").arg(&password_file);
         initdb.args(["--username", SUPERUSER, "--auth-host=scram-sha-256", "--auth-local=scram-sha-256"]);
@@ -82,6 +92,15 @@ impl Builder {
         output(&mut initdb).unwrap_or_else(|error| panic!("initdb: {error}"));
         fs::remove_file(password_file).unwrap();
         append(&home.data().join("postgresql.conf"), &self.configuration());
+        if self.has_tls {
+            write_certificate(&home);
+        }
+        let host = if self.has_tls { "hostssl" } else { "host" };
+        let access = format!(
+            "local all all scram-sha-256\nlocal replication all scram-sha-256\n\
+             {host} all all 127.0.0.1/32 scram-sha-256\n{host} replication all 127.0.0.1/32 scram-sha-256\n"
+        );
+        home.write("data/pg_hba.conf", &access);
         Server::start_in(home, password)
     }
 
@@ -90,12 +109,18 @@ impl Builder {
         // Segments of dynamic shared memory are files in the data folder: none is left elsewhere by
         // a server that was killed.
         let mut lines = "\ndynamic_shared_memory_type = mmap\n".to_owned();
-        if !self.is_durable {
-            lines += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
+        lines += if self.is_durable {
+            // one call for all files, which takes seconds less at a start after a kill
+            "recovery_init_sync_method = syncfs\n"
+        } else {
+            // what is written survives a kill of the server; the rest is about the machine
+            "fsync = off\n"
+        };
+        if self.has_tls {
+            lines += "ssl = on\n";
         }
         for (name, value) in &self.settings {
-            let value = value.replace('\'', "''");
-            writeln!(lines, "{name} = '{value}'").unwrap();
+            writeln!(lines, "{name} = '{}'", value.replace('\'', "''")).unwrap();
         }
         lines
     }
@@ -124,7 +149,7 @@ impl Server {
 
     /// The options of a server: no fsync, and the defaults of PostgreSQL.
     pub fn builder() -> Builder {
-        Builder { is_durable: false, settings: Vec::new() }
+        Builder { is_durable: false, has_tls: false, settings: Vec::new() }
     }
 
     /// Starts the server of the cluster in the data folder.
@@ -136,7 +161,7 @@ impl Server {
 
     /// The address.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port.number).into()
+        self.port.address()
     }
 
     /// The URL of a database for the superuser.
@@ -149,10 +174,15 @@ impl Server {
         format!("postgres://{user}:{password}@{}/{database}", self.address())
     }
 
+    /// The URL of a database at the address of a proxy.
+    pub fn url_at(&self, address: SocketAddr, database: &str) -> String {
+        with_address(&self.url(database), address)
+    }
+
     /// The URL of a database on the Unix socket. It works even if TCP connections do not.
     pub fn socket_url(&self, database: &str) -> String {
         let folder = self.home.folder().to_str().unwrap().replace('/', "%2F");
-        format!("postgres://{SUPERUSER}:{}@{folder}:{}/{database}", self.password, self.port.number)
+        format!("postgres://{SUPERUSER}:{}@{folder}:{}/{database}", self.password, self.address().port())
     }
 
     /// The password of the superuser.
@@ -234,12 +264,107 @@ impl Server {
         let Some(child) = &*postmaster else { self.fail("cannot pause a server that is stopped") };
         // first, so that it starts no other processes
         let _ = kill_process(Pid::from_child(child), Signal::STOP);
-        self.home.signal(Signal::STOP);
+        let mut stopped = Vec::new();
+        loop {
+            let running = self.home.processes();
+            if running == stopped {
+                break;
+            }
+            self.home.signal(Signal::STOP);
+            stopped = running;
+        }
     }
 
     /// Lets a suspended server continue.
     pub fn resume(&self) {
         self.home.signal(Signal::CONT);
+    }
+
+    /// The file with the certificate of the authority that signed the server's, if it has TLS.
+    pub fn ca(&self) -> PathBuf {
+        self.home.data().join("ca.crt")
+    }
+
+    /// Starts a standby that replicates this server, in a folder of its own and at an address of
+    /// its own. Users and passwords are the same. It answers queries that only read.
+    pub fn standby(&self) -> Self {
+        let home = self.backup();
+        // here, and not by pg_basebackup: `resume_replication` needs it as the default
+        let setting = format!("primary_conninfo = '{}'\n", self.socket_url(""));
+        append(&home.data().join("postgresql.conf"), &setting);
+        home.write("data/standby.signal", "");
+        Self::start_in(home, self.password.clone())
+    }
+
+    /// Starts a server with a copy of the data, in a folder of its own and at an address of its
+    /// own. It has the same system identifier, and is on the same timeline.
+    pub fn copy(&self) -> Self {
+        Self::start_in(self.backup(), self.password.clone())
+    }
+
+    /// Like [`copy`](Self::copy), but the data is recovered from a backup, as after the loss of the
+    /// server: it is on a timeline of its own.
+    pub fn restored_copy(&self) -> Self {
+        let home = self.backup();
+        // there is no archive: all it needs is in the backup
+        append(&home.data().join("postgresql.conf"), "restore_command = 'false'\n");
+        home.write("data/recovery.signal", "");
+        let server = Self::start_in(home, self.password.clone());
+        server.await_true("the server recovers", "SELECT NOT pg_is_in_recovery()");
+        server
+    }
+
+    /// Makes the standby a primary, on a timeline of its own. It no longer replicates.
+    pub fn promote(&self) {
+        let promoted = self.psql(SUPERUSER, "SELECT pg_promote()");
+        if promoted != "t" {
+            self.fail("the standby is not promoted");
+        }
+    }
+
+    /// Disconnects the standby from its primary: from now on it is behind. Returns once it receives
+    /// nothing more.
+    pub fn stop_replication(&self) {
+        self.psql(SUPERUSER, "ALTER SYSTEM SET primary_conninfo = ''; SELECT pg_reload_conf()");
+        self.await_true("the replication stops", "SELECT count(*) = 0 FROM pg_stat_wal_receiver");
+    }
+
+    /// Connects the standby with its primary again.
+    pub fn resume_replication(&self) {
+        self.psql(SUPERUSER, "ALTER SYSTEM RESET primary_conninfo; SELECT pg_reload_conf()");
+    }
+
+    /// Returns once the standby has everything that is committed on its primary now.
+    pub fn catch_up(&self, primary: &Self) {
+        // writes the log of asynchronous commits, and does not wait for standbys
+        let flush = "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'flush', '');";
+        primary.psql(SUPERUSER, flush);
+        let position = primary.psql(SUPERUSER, "SELECT pg_current_wal_flush_lsn()");
+        self.await_true(
+            "the standby catches up",
+            &format!("SELECT pg_last_wal_replay_lsn() >= '{position}'"),
+        );
+    }
+
+    /// Copies the data into another folder, while the server runs.
+    fn backup(&self) -> Home {
+        let home = Home::create();
+        let mut command = unprivileged("pg_basebackup", home.folder());
+        command.arg("--pgdata").arg(home.data()).arg("--dbname").arg(self.socket_url(""));
+        command.args(["--checkpoint=fast", "--wal-method=stream", "--no-sync"]);
+        output(&mut command).unwrap_or_else(|error| self.fail(&format!("pg_basebackup: {error}")));
+        home
+    }
+
+    /// Returns once a query returns true.
+    fn await_true(&self, what: &str, query: &str) {
+        let begin = Instant::now();
+        while self.psql(SUPERUSER, query) != "t" {
+            if begin.elapsed() > PATIENCE {
+                self.fail(&format!("still waiting: {what}"));
+            }
+            thread::sleep(INTERVAL);
+        }
     }
 
     /// Starts the server, and returns once it accepts connections.
@@ -253,7 +378,8 @@ impl Server {
             let written = log.metadata().unwrap().len();
             let mut command = unprivileged("postgres", self.home.folder());
             command.arg("-D").arg(self.home.data()).arg("-k").arg(self.home.folder());
-            command.args(["-h", &Ipv4Addr::LOCALHOST.to_string(), "-p", &self.port.number.to_string()]);
+            let address = self.address();
+            command.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
             // a signal for the group of the test process is not for the server
             command.process_group(0).stdout(log.try_clone().unwrap()).stderr(log);
             let mut child = command.spawn().unwrap();
@@ -331,30 +457,28 @@ impl Drop for Postmaster {
     }
 }
 
-/// A port that the kernel gives to nobody else, also while the server is stopped.
-///
-/// The port is bound and nobody listens there. Linux lets another socket bind to it by number and
-/// listen, if both allow it (`SO_REUSEADDR`), as PostgreSQL does; but it chooses another port for
-/// those that ask for any, and for connections.
-#[derive(Debug)]
-struct ReservedPort {
-    number: u16,
-    /// Keeps the port reserved.
-    _socket: Socket,
-}
+/// Writes a certificate for the server, and the one of the authority that signs it.
+fn write_certificate(home: &Home) {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // unique: programs look for an authority by its name
+    let name = format!("test {}", Alphanumeric.sample_string(&mut rand::rng(), 16));
+    authority.distinguished_name.push(DnType::CommonName, name);
+    let authority_key = KeyPair::generate().unwrap();
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
 
-impl ReservedPort {
-    fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        let address = socket.local_addr().unwrap();
-        Self { number: address.as_socket_ipv4().unwrap().port(), _socket: socket }
-    }
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(names).unwrap();
+    let certificate = certificate.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
+
+    // in the data folder, so that standbys and copies have them
+    home.write("data/ca.crt", &authority_certificate.pem());
+    home.write("data/server.crt", &certificate.pem());
+    home.write("data/server.key", &key.serialize_pem());
 }
 
 /// Appends text to a file.
-fn append(path: &std::path::Path, text: &str) {
-    use std::io::Write;
+fn append(path: &Path, text: &str) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
