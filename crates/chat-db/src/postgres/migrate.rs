@@ -4,12 +4,13 @@ use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Integer, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{DbConnection, Link};
 use super::error::OpenError;
 use super::identity::MIGRATION_LOCK;
+use super::inspect::MIN_VERSION;
 use super::url::Url;
 use super::{identity, tls};
 
@@ -89,6 +90,7 @@ pub(crate) fn pending(connection: &mut DbConnection, url: &Url) -> Result<Vec<St
             .execute(connection)
             .map_err(|error| fault(error.to_string()))
     };
+    refuse_unsuitable(connection, url)?;
     lock(connection, "pg_advisory_lock")?;
     let applied = refuse_newer(connection, url).and_then(|()| {
         let versions =
@@ -97,6 +99,24 @@ pub(crate) fn pending(connection: &mut DbConnection, url: &Url) -> Result<Vec<St
     });
     lock(connection, "pg_advisory_unlock")?;
     applied
+}
+
+/// Refuses a server that is too old, and a database that can't store all texts.
+fn refuse_unsuitable(connection: &mut DbConnection, url: &Url) -> Result<(), OpenError> {
+    let fault = |reason: String| OpenError::Open { url: url.to_string(), reason };
+    let (version, encoding): (i32, String) = diesel::select((
+        sql::<Integer>("current_setting('server_version_num')::INTEGER / 10000"),
+        sql::<Text>("current_setting('server_encoding')"),
+    ))
+    .get_result(connection)
+    .map_err(|error| fault(error.to_string()))?;
+    if version < MIN_VERSION {
+        return Err(fault(format!("it is PostgreSQL {version}, and {MIN_VERSION} is the lowest version")));
+    }
+    if encoding != "UTF8" {
+        return Err(fault(format!("its encoding is {encoding}, and UTF8 is needed")));
+    }
+    Ok(())
 }
 
 fn refuse_newer(connection: &mut DbConnection, url: &Url) -> Result<(), OpenError> {
