@@ -4,7 +4,8 @@
 
 mod postgres {
     use std::net::TcpStream;
-    use std::path::Path;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
@@ -158,11 +159,9 @@ mod postgres {
 
     #[test]
     fn a_server_ends_with_the_test_process() {
-        // the process that is killed: this test, started by itself
-        if std::env::var_os("WAITS_TO_BE_KILLED").is_some() {
-            let server = Server::start();
-            std::fs::write(std::env::var_os("WAITS_TO_BE_KILLED").unwrap(), server.data().to_str().unwrap())
-                .unwrap();
+        const IS_CHILD: &str = "IS_TO_BE_KILLED";
+        if std::env::var_os(IS_CHILD).is_some() {
+            let _server = Server::start();
             loop {
                 std::thread::park();
             }
@@ -171,22 +170,31 @@ mod postgres {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("data");
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "postgres::a_server_ends_with_the_test_process"])
-            .env("WAITS_TO_BE_KILLED", &file)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("the server runs", || std::fs::read_to_string(&file).is_ok_and(|data| !data.is_empty()));
-        let data = std::fs::read_to_string(&file).unwrap();
-        let postmaster = std::fs::read_to_string(Path::new(&data).join("postmaster.pid")).unwrap();
-        let postmaster = Path::new("/proc").join(postmaster.lines().next().unwrap());
-        assert!(postmaster.exists());
-        process.kill().unwrap();
-        process.wait().unwrap();
-        until("the folder is removed", || !Path::new(&data).parent().unwrap().exists());
-        until("the server has ended", || std::fs::read_link(postmaster.join("cwd")).is_err());
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let homes = || folder.read_dir().unwrap().map(|home| home.unwrap().path());
+        // while the cluster is created, while the server starts, and while it runs
+        for (file, text) in
+            [("data/PG_VERSION", ""), ("data/postmaster.pid", ""), ("log", "is ready to accept")]
+        {
+            let mut process = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "postgres::a_server_ends_with_the_test_process"])
+                .env(IS_CHILD, "1")
+                .env("TMPDIR", &folder)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let has_text = |path| std::fs::read_to_string(path).is_ok_and(|found| found.contains(text));
+            until(file, || homes().any(|home| has_text(home.join(file))));
+            process.kill().unwrap();
+            process.wait().unwrap();
+            until("the folder is removed", || homes().count() == 0);
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            let in_folder = |cwd: PathBuf| cwd.starts_with(&folder);
+            let left =
+                processes.filter(|process| process.path().join("cwd").read_link().is_ok_and(in_folder));
+            assert_eq!(left.count(), 0, "{file}");
+        }
     }
 
     #[test]

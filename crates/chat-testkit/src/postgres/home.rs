@@ -13,43 +13,50 @@ use super::programs::{named, owner};
 /// (the test drops the server, or the test process has ended, in whatever way) it ends the server
 /// and removes the folder.
 ///
-/// All processes of a server have the data folder as their current folder; nothing else has. A
-/// server that was killed leaves a segment of shared memory, whose id is in its pid file.
+/// All processes of a server have the data folder as their current folder, and programs that create
+/// it have the folder around it; nothing else has. A server that was killed leaves a segment of
+/// shared memory, whose id is in its pid file.
 const WATCHDOG: &str = r#"
 read -r line
-data="$1/data"
+folder="$1"
 processes() {
     for cwd in /proc/[0-9]*/cwd; do
-        if [ "$cwd" -ef "$data" ]; then
+        if [ "$cwd" -ef "$folder/data" ] || [ "$cwd" -ef "$folder" ]; then
             process="${cwd#/proc/}"
             echo "${process%/cwd}"
         fi
     done
 }
+# end_by COUNT COMMAND...: runs the command up to COUNT times, until no process is left
+end_by() {
+    left="$1"
+    shift
+    while [ "$left" -gt 0 ]; do
+        running="$(processes)"
+        if [ -z "$running" ]; then return; fi
+        "$@" $running
+        sleep 0.05
+        left=$((left - 1))
+    done
+}
 running="$(processes)"
 if [ -n "$running" ]; then
-    postmaster="$(head -n 1 "$data/postmaster.pid")"
+    postmaster="$(head -n 1 "$folder/data/postmaster.pid")"
     for process in $running; do
-        if [ "$process" = "$postmaster" ]; then kill -QUIT "$process"; fi
+        if [ "$process" = "$postmaster" ]; then
+            kill -QUIT "$process"
+        elif [ "/proc/$process/cwd" -ef "$folder" ]; then
+            kill -TERM "$process"
+        fi
     done
-    kill -CONT $running
-    for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        if [ -z "$(processes)" ]; then break; fi
-        sleep 0.05
-    done
-    # also processes that were started meanwhile
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
-        running="$(processes)"
-        if [ -z "$running" ]; then break; fi
-        kill -KILL $running
-        sleep 0.05
-    done
+    end_by 40 kill -CONT
+    end_by 100 kill -KILL
 fi
-if [ -e "$data/postmaster.pid" ]; then
-    set -- "$1" $(sed -n 7p "$data/postmaster.pid")
-    if [ -n "$3" ]; then ipcrm -m "$3"; fi
+if [ -e "$folder/data/postmaster.pid" ]; then
+    set -- $(sed -n 7p "$folder/data/postmaster.pid")
+    if [ -n "$2" ]; then ipcrm -m "$2"; fi
 fi
-rm -rf "$1"
+rm -rf "$folder"
 "#;
 
 /// The temporary folder of a server. When it is dropped, the server ends and the folder is removed.
