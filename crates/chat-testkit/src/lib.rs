@@ -1,4 +1,5 @@
-//! WebSocket frames and clients on bare sockets, for chatd's own tests and load tools.
+//! WebSocket clients on bare sockets, PostgreSQL servers and a proxy with faults, for chatd's own
+//! tests and load tools.
 //!
 //! The client writes and reads frames on a bare socket and shares no code with the server, so that
 //! both ends do not have the same fault. It can also violate the protocol.

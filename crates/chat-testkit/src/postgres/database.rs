@@ -14,16 +14,20 @@ use super::programs::program;
 /// The variable with the URL of the server that all tests of a run share, for its superuser.
 pub const SHARED: &str = "CHATD_TEST_POSTGRES";
 
+/// Starts a server that many tests share: each has connections enough.
+pub fn start_shared() -> Server {
+    Server::builder().max_connections(300).start()
+}
+
 /// An empty database for this test. It is dropped at the end.
 ///
 /// Its server is the one that the variable [`SHARED`] names. If the variable is not set, all tests
 /// of this process share a server.
 pub fn shared() -> Database {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    // The process ends without dropping the server: the watchdog ends it.
-    let url = std::env::var(SHARED).unwrap_or_else(|_| {
-        SERVER.get_or_init(|| Server::builder().max_connections(300).start()).url("postgres")
-    });
+    // the process ends without dropping it, and then the watchdog ends it
+    let own = || SERVER.get_or_init(start_shared).url("postgres");
+    let url = std::env::var(SHARED).unwrap_or_else(|_| own());
     let mut database = Database::create(url.clone(), |name| with_database(&url, name));
     database.is_temporary = true;
     database

@@ -43,6 +43,6 @@ mod home;
 mod programs;
 mod server;
 
-pub use database::{Database, SHARED, psql, shared};
+pub use database::{Database, SHARED, psql, shared, start_shared};
 pub use programs::missing;
 pub use server::{Builder, Mode, Server};
