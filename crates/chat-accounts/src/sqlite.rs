@@ -1,0 +1,6 @@
+//! The durable store in an SQLite file.
+
+#[path = "durable/mod.rs"]
+mod durable;
+
+pub use durable::SqliteAccounts;
