@@ -139,7 +139,7 @@ pub enum AddError {
     Store(#[from] StoreError),
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl From<chat_db::DbError> for StoreError {
     fn from(error: chat_db::DbError) -> Self {
         use chat_db::DbErrorKind;
@@ -149,6 +149,7 @@ impl From<chat_db::DbError> for StoreError {
             DbErrorKind::Full => StoreErrorKind::Full,
             DbErrorKind::Damaged => StoreErrorKind::Damaged,
             DbErrorKind::Closed => StoreErrorKind::Closed,
+            DbErrorKind::TimedOut => StoreErrorKind::TimedOut,
             _ => StoreErrorKind::Other,
         };
         Self::new(kind, error)

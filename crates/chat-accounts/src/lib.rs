@@ -12,6 +12,8 @@ mod jwt;
 mod memory;
 mod name;
 mod password;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod profile;
 mod rooms;
 mod secret;
@@ -33,6 +35,8 @@ pub use jwt::{
 pub use memory::MemoryAccounts;
 pub use name::{look_alike_keys, look_alike_version};
 pub use password::{HashError, Password, PasswordError, PasswordHash, PasswordHashError};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAccounts;
 pub use profile::{Profile, ProfileChange};
 pub use rooms::{BlockedUser, RoomChange, RoomEntry};
 pub use secret::{InviteCode, InviteHash, SecretError, TokenHash, TokenSecret};

@@ -68,6 +68,21 @@ pub async fn a_subject_belongs_to_one_account(accounts: Accounts) {
     assert!(matches!(refused, Err(CreateError::SubjectTaken)), "{refused:?}");
 }
 
+/// Subjects are told apart by each character, also by those that a database may not accept.
+pub async fn a_subject_may_have_any_characters(accounts: Accounts) {
+    let store = &*accounts.store;
+    let subjects = ["\0", "\u{1}", "\u{1}\u{1}", "\u{1}\u{2}", "a\0b", "ab", "a\\0b", "a%b", "ä\u{fffd}"];
+    for (n, text) in subjects.into_iter().enumerate() {
+        for (issuer, prefix) in [("https://issuer.example", "a"), (text, "b")] {
+            let subject = Subject::new(issuer, text).unwrap();
+            let created = new(&format!("{prefix}{n}")).with_subject(subject.clone());
+            let created = store.create(created).await.unwrap();
+            assert_eq!(created.subject, Some(subject.clone()));
+            assert_eq!(store.by_subject(subject).await.unwrap(), Some(created), "{text:?}");
+        }
+    }
+}
+
 /// The id of a guest is tied to one account.
 pub async fn a_guest_is_adopted_by_one_account(accounts: Accounts) {
     let store = &*accounts.store;

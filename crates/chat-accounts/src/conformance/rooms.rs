@@ -52,6 +52,14 @@ pub async fn a_room_is_kept_with_its_settings(accounts: Accounts) {
     assert_eq!(store.room(unknown(), room("r")).await.unwrap(), None);
 }
 
+/// The epoch of an entry is any text.
+pub async fn an_epoch_may_have_any_characters(accounts: Accounts) {
+    let store = &*accounts.store;
+    let ana = create(store, "ana").await.id;
+    keep(store, &ana, "r", RoomChange::new(epoch("\0\u{1}é"), 7)).await;
+    assert_eq!(mark(store, &ana, "\0\u{1}é", 8).await, Some(("\0\u{1}é".to_owned(), 8)));
+}
+
 /// Each account has a list of its own, in the order of the names' bytes.
 pub async fn a_list_of_rooms_belongs_to_one_account(accounts: Accounts) {
     let store = &*accounts.store;

@@ -10,12 +10,12 @@ use super::schema::{
     AccountRow, account_guests, account_rooms, account_tokens, accounts, blocked_users, registration_invites,
     role_text,
 };
-use super::{Done, Failure, invites, names};
+use super::{DbConnection, Done, Failure, invites, names, text};
 use crate::{
     Account, AccountPage, Counts, CreateError, MAX_PAGE, NewAccount, PasswordHash, ProfileChange, Subject,
 };
 
-pub(super) fn create(connection: &mut SqliteConnection, new: NewAccount) -> Done<Account, CreateError> {
+pub(super) fn create(connection: &mut DbConnection, new: NewAccount) -> Done<Account, CreateError> {
     let (now, replaces_deleted) = (new.created_at, new.replaces_deleted);
     if let Some(invite) = &new.invite
         && !invites::use_once(connection, invite, now)?
@@ -48,11 +48,11 @@ pub(super) fn create(connection: &mut SqliteConnection, new: NewAccount) -> Done
 }
 
 /// Whether there is an account with this id.
-pub(super) fn is_account(connection: &mut SqliteConnection, id: &UserId) -> QueryResult<bool> {
+pub(super) fn is_account(connection: &mut DbConnection, id: &UserId) -> QueryResult<bool> {
     diesel::select(exists(accounts::table.find(id.as_str()))).get_result(connection)
 }
 
-pub(super) fn find(connection: &mut SqliteConnection, id: &str) -> Done<Option<Account>> {
+pub(super) fn find(connection: &mut DbConnection, id: &str) -> Done<Option<Account>> {
     let row = accounts::table.find(id).select(AccountRow::as_select()).first(connection).optional()?;
     let Some(row) = row else { return Ok(None) };
     let guests = account_guests::table
@@ -64,14 +64,14 @@ pub(super) fn find(connection: &mut SqliteConnection, id: &str) -> Done<Option<A
 }
 
 /// The account with an id that was found.
-fn found(connection: &mut SqliteConnection, id: Option<String>) -> Done<Option<Account>> {
+fn found(connection: &mut DbConnection, id: Option<String>) -> Done<Option<Account>> {
     match id {
         Some(id) => find(connection, &id),
         None => Ok(None),
     }
 }
 
-pub(super) fn by_username(connection: &mut SqliteConnection, username: &Username) -> Done<Option<Account>> {
+pub(super) fn by_username(connection: &mut DbConnection, username: &Username) -> Done<Option<Account>> {
     let id = accounts::table
         .filter(accounts::username.eq(username.as_str()))
         .select(accounts::id)
@@ -80,31 +80,31 @@ pub(super) fn by_username(connection: &mut SqliteConnection, username: &Username
     found(connection, id)
 }
 
-pub(super) fn by_subject(connection: &mut SqliteConnection, subject: &Subject) -> Done<Option<Account>> {
+pub(super) fn by_subject(connection: &mut DbConnection, subject: &Subject) -> Done<Option<Account>> {
     let id = id_by_subject(connection, subject)?;
     found(connection, id)
 }
 
-pub(super) fn by_guest(connection: &mut SqliteConnection, guest: &UserId) -> Done<Option<Account>> {
+pub(super) fn by_guest(connection: &mut DbConnection, guest: &UserId) -> Done<Option<Account>> {
     let id = id_by_guest(connection, guest)?;
     found(connection, id)
 }
 
-fn id_by_subject(connection: &mut SqliteConnection, subject: &Subject) -> QueryResult<Option<String>> {
+fn id_by_subject(connection: &mut DbConnection, subject: &Subject) -> QueryResult<Option<String>> {
     accounts::table
-        .filter(accounts::issuer.eq(subject.issuer()))
-        .filter(accounts::subject.eq(subject.subject()))
+        .filter(accounts::issuer.eq(text::to_stored(subject.issuer())))
+        .filter(accounts::subject.eq(text::to_stored(subject.subject())))
         .select(accounts::id)
         .first(connection)
         .optional()
 }
 
-fn id_by_guest(connection: &mut SqliteConnection, guest: &UserId) -> QueryResult<Option<String>> {
+fn id_by_guest(connection: &mut DbConnection, guest: &UserId) -> QueryResult<Option<String>> {
     account_guests::table.find(guest.as_str()).select(account_guests::account).first(connection).optional()
 }
 
 pub(super) fn list(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     after: Option<&Username>,
     limit: usize,
 ) -> Done<AccountPage> {
@@ -132,7 +132,7 @@ pub(super) fn list(
     Ok(AccountPage::new(accounts, more))
 }
 
-pub(super) fn counts(connection: &mut SqliteConnection) -> Done<Counts> {
+pub(super) fn counts(connection: &mut DbConnection) -> Done<Counts> {
     let all: i64 = accounts::table.count().get_result(connection)?;
     let disabled: i64 =
         accounts::table.filter(accounts::disabled_at.is_not_null()).count().get_result(connection)?;
@@ -142,7 +142,7 @@ pub(super) fn counts(connection: &mut SqliteConnection) -> Done<Counts> {
 }
 
 pub(super) fn set_password(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     id: &UserId,
     hash: Option<&PasswordHash>,
 ) -> Done<bool> {
@@ -153,7 +153,7 @@ pub(super) fn set_password(
 }
 
 pub(super) fn rehash(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     id: &UserId,
     old: &PasswordHash,
     new: &PasswordHash,
@@ -164,7 +164,7 @@ pub(super) fn rehash(
     Ok(changed > 0)
 }
 
-pub(super) fn set_role(connection: &mut SqliteConnection, id: &UserId, role: Role) -> Done<bool> {
+pub(super) fn set_role(connection: &mut DbConnection, id: &UserId, role: Role) -> Done<bool> {
     let changed = diesel::update(accounts::table.find(id.as_str()))
         .set(accounts::role.eq(role_text(role)?))
         .execute(connection)?;
@@ -172,7 +172,7 @@ pub(super) fn set_role(connection: &mut SqliteConnection, id: &UserId, role: Rol
 }
 
 pub(super) fn set_disabled(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     id: &UserId,
     since: Option<Timestamp>,
 ) -> Done<bool> {
@@ -191,11 +191,7 @@ struct ProfileColumns {
     time_zone: Option<Option<String>>,
 }
 
-pub(super) fn set_profile(
-    connection: &mut SqliteConnection,
-    id: &UserId,
-    change: &ProfileChange,
-) -> Done<bool> {
+pub(super) fn set_profile(connection: &mut DbConnection, id: &UserId, change: &ProfileChange) -> Done<bool> {
     if *change == ProfileChange::new() {
         // diesel has no statement for it
         return Ok(is_account(connection, id)?);
@@ -211,11 +207,7 @@ pub(super) fn set_profile(
     Ok(diesel::update(accounts::table.find(id.as_str())).set(columns).execute(connection)? > 0)
 }
 
-pub(super) fn delete(
-    connection: &mut SqliteConnection,
-    id: &UserId,
-    keep_name_until: Timestamp,
-) -> Done<bool> {
+pub(super) fn delete(connection: &mut DbConnection, id: &UserId, keep_name_until: Timestamp) -> Done<bool> {
     let id = id.as_str();
     let account = diesel::delete(accounts::table.find(id)).returning(accounts::username);
     let Some(username) = account.get_result::<String>(connection).optional()? else { return Ok(false) };

@@ -4,10 +4,10 @@ use chat_protocol::Timestamp;
 use diesel::prelude::*;
 
 use super::schema::{InviteRow, registration_invites};
-use super::{Done, Failure, accounts};
+use super::{DbConnection, Done, Failure, accounts};
 use crate::{AddError, Invite, InviteHash, InviteId, MAX_INVITES, NewInvite};
 
-pub(super) fn add(connection: &mut SqliteConnection, new: NewInvite) -> Done<Invite, AddError> {
+pub(super) fn add(connection: &mut DbConnection, new: NewInvite) -> Done<Invite, AddError> {
     if let Some(account) = &new.created_by
         && !accounts::is_account(connection, account)?
     {
@@ -28,7 +28,7 @@ pub(super) fn add(connection: &mut SqliteConnection, new: NewInvite) -> Done<Inv
 
 /// Consumes one use of an invite. Returns whether it can be used.
 pub(super) fn use_once(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     hash: &InviteHash,
     now: Timestamp,
 ) -> QueryResult<bool> {
@@ -52,7 +52,7 @@ pub(super) fn use_once(
     Ok(true)
 }
 
-pub(super) fn list(connection: &mut SqliteConnection, now: Timestamp) -> Done<Vec<Invite>> {
+pub(super) fn list(connection: &mut DbConnection, now: Timestamp) -> Done<Vec<Invite>> {
     let rows = registration_invites::table
         .order((registration_invites::created_at, registration_invites::id))
         .select(InviteRow::as_select())
@@ -62,13 +62,13 @@ pub(super) fn list(connection: &mut SqliteConnection, now: Timestamp) -> Done<Ve
     Ok(invites)
 }
 
-pub(super) fn remove(connection: &mut SqliteConnection, id: &InviteId) -> Done<bool> {
+pub(super) fn remove(connection: &mut DbConnection, id: &InviteId) -> Done<bool> {
     Ok(diesel::delete(registration_invites::table.find(id.as_str())).execute(connection)? > 0)
 }
 
 /// Removes invites that have expired, and returns their number.
 pub(super) fn remove_expired(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {

@@ -1,7 +1,8 @@
-//! The durable store: diesel on SQLite, through the group commit of `chat-db`.
+//! The durable store: diesel, through the group commit of `chat-db`. It is compiled once for each
+//! kind of database.
 //!
-//! Each call is one transaction. What a change depends on is read in the same transaction, and
-//! there is one writer, so that nothing changes in between.
+//! Each call is one transaction. What a change depends on is read in the same transaction, and one
+//! transaction writes at a time, so that nothing changes in between.
 
 mod accounts;
 mod invites;
@@ -11,13 +12,15 @@ mod schema;
 mod taken;
 mod tokens;
 
+use std::sync::Arc;
+
 use chat_db::SyncMode;
-use chat_db::sqlite::Database;
 use chat_protocol::{Epoch, Role, RoomName, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use self::taken::Taken;
+use super::{Backend, Database, DbConnection, snapshot, text};
 use crate::{
     Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, BlockedUser, Counts,
     CreateError, Invite, InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation,
@@ -28,11 +31,11 @@ use crate::{
 /// waits for it.
 const MAX_EXPIRED: usize = 500;
 
-/// Accounts in a database file.
+/// Accounts in a database.
 #[derive(Debug)]
-pub struct SqliteAccounts {
+pub struct DurableAccounts {
     database: Database,
-    taken: Taken,
+    taken: Arc<Taken>,
 }
 
 /// Why a transaction is rolled back.
@@ -58,45 +61,40 @@ impl<E: From<StoreError>> From<StoreError> for Failure<E> {
 /// The result of the statements of a call.
 type Done<T, E = StoreError> = Result<T, Failure<E>>;
 
-/// Runs the statements of a call. The outer error is that of the database.
-fn run<T, E>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Done<T, E>,
-) -> QueryResult<Result<T, E>> {
-    match connection.transaction(work) {
+/// The outcome of the statements of a call. The outer error is that of the database.
+fn outcome<T, E>(done: Done<T, E>) -> QueryResult<Result<T, E>> {
+    match done {
         Ok(value) => Ok(Ok(value)),
         Err(Failure::Refused(error)) => Ok(Err(error)),
         Err(Failure::Query(error)) => Err(error),
     }
 }
 
-impl SqliteAccounts {
+impl DurableAccounts {
     /// The store on an open database.
     ///
-    /// If the file is not in the state in which it was closed ([`Database::is_unchanged`]), it may
-    /// be a restored backup with tokens that were removed since: then all tokens are removed. If
-    /// this program has newer data about names that look alike than the one before, what is stored
-    /// about the names is computed again.
+    /// If this is not the database that was closed ([`Database::is_unchanged`]), it may be a restored
+    /// backup with tokens that were removed since: then all tokens are removed. The same happens if
+    /// it is replaced later ([`Database::on_replaced`]). If this program has newer data about names
+    /// that look alike than the one before, what is stored about the names is computed again.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn open(database: Database) -> Result<Self, StoreError> {
         let is_unchanged = database.is_unchanged();
-        let mut store = Self { database, taken: Taken::default() };
-        let (removed, taken) = store
-            .write(SyncMode::Full, move |connection| {
-                names::update(connection, &crate::look_alike_version())?;
-                let removed = if is_unchanged { 0 } else { tokens::remove_all(connection)? };
-                Ok::<_, Failure<StoreError>>((removed, Taken::load(connection)?))
-            })
-            .await?;
-        store.taken = taken;
-        if removed > 0 {
-            tracing::warn!(
-                tokens = removed,
-                "the database is not in the state in which it was closed; all sessions and API tokens were removed"
-            );
-        }
+        let store = Self { database, taken: Arc::default() };
+        let taken = Arc::clone(&store.taken);
+        store.database.on_replaced(move |connection| match begin(connection, &taken, false) {
+            Ok(removed) => {
+                report(removed);
+                Ok(())
+            }
+            Err(Failure::Query(error)) => Err(error),
+            Err(Failure::Refused(error)) => Err(diesel::result::Error::DeserializationError(error.into())),
+        });
+        let taken = Arc::clone(&store.taken);
+        let work = move |connection: &mut DbConnection| begin(connection, &taken, is_unchanged);
+        report(store.write(SyncMode::Full, work).await?);
         Ok(store)
     }
 
@@ -104,10 +102,11 @@ impl SqliteAccounts {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Done<T, E> + Send + 'static,
+        F: FnOnce(&mut DbConnection) -> Done<T, E> + Send + 'static,
     {
         async move {
-            let result = self.database.read(move |connection| run(connection, work)).await;
+            let work = move |connection: &mut DbConnection| outcome(snapshot(connection, work));
+            let result = self.database.read(work).await;
             result.map_err(StoreError::from)?
         }
         .boxed()
@@ -117,10 +116,10 @@ impl SqliteAccounts {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Done<T, E> + Send + 'static,
+        F: FnOnce(&mut DbConnection) -> Done<T, E> + Send + 'static,
     {
         async move {
-            let work = move |connection: &mut SqliteConnection| run(connection, work);
+            let work = move |connection: &mut DbConnection| outcome(connection.transaction(work));
             let result = self.database.write_with(sync_mode, work).await;
             result.map_err(StoreError::from)?
         }
@@ -128,7 +127,25 @@ impl SqliteAccounts {
     }
 }
 
-impl AccountStore for SqliteAccounts {
+/// Makes the database ready for this process. Returns how many tokens were removed because it is not
+/// known whether they are still valid.
+fn begin(connection: &mut DbConnection, taken: &Taken, is_unchanged: bool) -> Done<u64> {
+    names::update(connection, &crate::look_alike_version())?;
+    let removed = if is_unchanged { 0 } else { tokens::remove_all(connection)? };
+    taken.load(connection)?;
+    Ok(removed)
+}
+
+fn report(removed: u64) {
+    if removed > 0 {
+        tracing::warn!(
+            tokens = removed,
+            "the database is not in the state in which it was closed; all sessions and API tokens were removed"
+        );
+    }
+}
+
+impl AccountStore for DurableAccounts {
     fn create(&self, new: NewAccount) -> BoxFuture<'_, Result<Account, CreateError>> {
         self.taken.add(&new.username);
         self.write(SyncMode::Full, |connection| accounts::create(connection, new))

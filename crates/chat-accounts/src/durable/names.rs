@@ -4,7 +4,7 @@ use chat_protocol::{Timestamp, Username};
 use diesel::prelude::*;
 
 use super::schema::{NameRow, account_meta, account_names, accounts, username};
-use super::{Done, Failure};
+use super::{DbConnection, Done, Failure};
 use crate::{CreateError, Reservation, look_alike_keys};
 
 /// How many rows one statement inserts. Each has three values, and a statement may have 32,766.
@@ -12,7 +12,7 @@ const MAX_ROWS: usize = 1_000;
 
 /// Why a name can't be taken.
 pub(super) fn reserved(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     name: &Username,
     now: Timestamp,
 ) -> Done<Option<Reservation>> {
@@ -38,7 +38,7 @@ pub(super) fn reserved(
 
 /// Takes a name for a new account.
 pub(super) fn take(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     name: &Username,
     now: Timestamp,
     replaces_deleted: bool,
@@ -54,7 +54,7 @@ pub(super) fn take(
 
 /// Why a new account can't have this name.
 fn reserved_for_new(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     name: &Username,
     now: Timestamp,
     replaces_deleted: bool,
@@ -76,7 +76,7 @@ fn reserved_for_new(
 }
 
 /// Keeps the name of a deleted account.
-pub(super) fn keep(connection: &mut SqliteConnection, name: &str, until: Timestamp) -> QueryResult<()> {
+pub(super) fn keep(connection: &mut DbConnection, name: &str, until: Timestamp) -> QueryResult<()> {
     diesel::update(account_names::table.filter(account_names::username.eq(name)))
         .set(account_names::reserved_until.eq(until.as_millis()))
         .execute(connection)?;
@@ -85,7 +85,7 @@ pub(super) fn keep(connection: &mut SqliteConnection, name: &str, until: Timesta
 
 /// Removes names that are no longer kept, and returns their number.
 pub(super) fn remove_expired(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {
@@ -106,7 +106,7 @@ fn rows(name: &Username, reserved_until: Option<i64>) -> Vec<NameRow> {
     look_alike_keys(name).into_iter().map(row).collect()
 }
 
-fn insert(connection: &mut SqliteConnection, rows: &[NameRow]) -> QueryResult<()> {
+fn insert(connection: &mut DbConnection, rows: &[NameRow]) -> QueryResult<()> {
     diesel::insert_into(account_names::table).values(rows).execute(connection)?;
     Ok(())
 }
@@ -115,7 +115,7 @@ fn insert(connection: &mut SqliteConnection, rows: &[NameRow]) -> QueryResult<()
 /// a second for 100,000 names.
 ///
 /// Names that look alike only by the new data are both kept.
-pub(super) fn update(connection: &mut SqliteConnection, version: &str) -> Done<()> {
+pub(super) fn update(connection: &mut DbConnection, version: &str) -> Done<()> {
     let stored: Option<String> =
         account_meta::table.select(account_meta::names_version).first(connection).optional()?;
     if stored.as_deref() == Some(version) {

@@ -5,13 +5,13 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::schema::{RoomRow, account_names, account_rooms, accounts, blocked_users, user_id, username};
-use super::{Done, Failure, accounts as stored};
+use super::{DbConnection, Done, Failure, accounts as stored};
 use crate::{
     AddError, BlockedUser, MAX_BLOCKED, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys,
 };
 
 pub(super) fn keep(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     account: &UserId,
     room: RoomName,
     change: RoomChange,
@@ -37,7 +37,7 @@ pub(super) fn keep(
     Ok(entry)
 }
 
-fn row(connection: &mut SqliteConnection, account: &UserId, room: &RoomName) -> QueryResult<Option<RoomRow>> {
+fn row(connection: &mut DbConnection, account: &UserId, room: &RoomName) -> QueryResult<Option<RoomRow>> {
     account_rooms::table
         .find((account.as_str(), room.as_str()))
         .select(RoomRow::as_select())
@@ -45,20 +45,20 @@ fn row(connection: &mut SqliteConnection, account: &UserId, room: &RoomName) -> 
         .optional()
 }
 
-fn update(connection: &mut SqliteConnection, account: &UserId, entry: &RoomEntry) -> QueryResult<()> {
+fn update(connection: &mut DbConnection, account: &UserId, entry: &RoomEntry) -> QueryResult<()> {
     diesel::update(account_rooms::table.find((account.as_str(), entry.room.as_str())))
         .set(RoomRow::new(account, entry))
         .execute(connection)?;
     Ok(())
 }
 
-pub(super) fn remove(connection: &mut SqliteConnection, account: &UserId, room: &RoomName) -> Done<bool> {
+pub(super) fn remove(connection: &mut DbConnection, account: &UserId, room: &RoomName) -> Done<bool> {
     let entry = account_rooms::table.find((account.as_str(), room.as_str()));
     Ok(diesel::delete(entry).execute(connection)? > 0)
 }
 
 pub(super) fn block(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     account: &UserId,
     user: &UserId,
     username: Option<&Username>,
@@ -84,12 +84,12 @@ pub(super) fn block(
     Ok(true)
 }
 
-pub(super) fn unblock(connection: &mut SqliteConnection, account: &UserId, user: &UserId) -> Done<bool> {
+pub(super) fn unblock(connection: &mut DbConnection, account: &UserId, user: &UserId) -> Done<bool> {
     let row = blocked_users::table.find((account.as_str(), user.as_str()));
     Ok(diesel::delete(row).execute(connection)? > 0)
 }
 
-pub(super) fn blocked(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<BlockedUser>> {
+pub(super) fn blocked(connection: &mut DbConnection, account: &UserId) -> Done<Vec<BlockedUser>> {
     let rows: Vec<(String, Option<String>)> = blocked_users::table
         .filter(blocked_users::account.eq(account.as_str()))
         .order(blocked_users::user)
@@ -102,7 +102,7 @@ pub(super) fn blocked(connection: &mut SqliteConnection, account: &UserId) -> Do
     Ok(blocked)
 }
 
-pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<Vec<RoomEntry>> {
+pub(super) fn list(connection: &mut DbConnection, account: &UserId) -> Done<Vec<RoomEntry>> {
     let rows = account_rooms::table
         .filter(account_rooms::account.eq(account.as_str()))
         .order(account_rooms::room)
@@ -112,7 +112,7 @@ pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<
 }
 
 pub(super) fn entry(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     account: &UserId,
     room: &RoomName,
 ) -> Done<Option<RoomEntry>> {
@@ -120,7 +120,7 @@ pub(super) fn entry(
 }
 
 pub(super) fn keepers(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     names: &[Username],
 ) -> Done<Vec<(Username, UserId)>> {
@@ -147,7 +147,7 @@ pub(super) fn keepers(
 }
 
 pub(super) fn mark_read(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     account: &UserId,
     room: &RoomName,
     epoch: &Epoch,

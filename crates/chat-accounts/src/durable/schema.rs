@@ -7,6 +7,7 @@ use std::str::FromStr;
 use chat_protocol::{Epoch, Role, RoomName, Timestamp, UserId, Username};
 use diesel::prelude::*;
 
+use super::{Backend, text};
 use crate::{
     Account, Invite, Notify, Profile, RoomEntry, StoreError, StoreErrorKind, Subject, Token, TokenKind,
 };
@@ -94,7 +95,7 @@ diesel::table! {
 }
 
 #[derive(Insertable, Queryable, Selectable)]
-#[diesel(table_name = accounts, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = accounts, check_for_backend(Backend))]
 pub(super) struct AccountRow {
     pub(super) id: String,
     username: String,
@@ -120,7 +121,7 @@ pub(super) struct NameRow {
 
 /// A token without its hash.
 #[derive(Insertable, Queryable, Selectable)]
-#[diesel(table_name = account_tokens, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = account_tokens, check_for_backend(Backend))]
 pub(super) struct TokenRow {
     pub(super) id: String,
     account: String,
@@ -133,7 +134,7 @@ pub(super) struct TokenRow {
 
 /// An invite without its hash.
 #[derive(Insertable, Queryable, Selectable)]
-#[diesel(table_name = registration_invites, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = registration_invites, check_for_backend(Backend))]
 pub(super) struct InviteRow {
     id: String,
     uses_left: i64,
@@ -144,7 +145,7 @@ pub(super) struct InviteRow {
 
 #[derive(Insertable, AsChangeset, Queryable, Selectable)]
 #[diesel(table_name = account_rooms, primary_key(account, room))]
-#[diesel(check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(check_for_backend(Backend))]
 pub(super) struct RoomRow {
     account: String,
     room: String,
@@ -178,6 +179,15 @@ fn owned(text: &impl ToString) -> String {
     text.to_string()
 }
 
+/// The stored form of a text that may contain NUL. The texts of most columns can't.
+fn stored(text: &str) -> String {
+    text::to_stored(text).into_owned()
+}
+
+fn restored(stored: &str) -> String {
+    text::from_stored(stored.to_owned())
+}
+
 impl AccountRow {
     pub(super) fn new(account: &Account) -> Result<Self, StoreError> {
         let (profile, subject) = (&account.profile, account.subject.as_ref());
@@ -187,8 +197,8 @@ impl AccountRow {
             is_service: account.is_service,
             role: role_text(account.role)?.to_owned(),
             password_hash: account.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
-            issuer: subject.map(|subject| subject.issuer().to_owned()),
-            subject: subject.map(|subject| subject.subject().to_owned()),
+            issuer: subject.map(|subject| stored(subject.issuer())),
+            subject: subject.map(|subject| stored(subject.subject())),
             display_name: profile.display_name.as_ref().map(owned),
             about: profile.about.as_ref().map(owned),
             time_zone: profile.time_zone.as_ref().map(owned),
@@ -208,7 +218,8 @@ impl AccountRow {
         }
         let subject = match (&self.issuer, &self.subject) {
             (Some(issuer), Some(subject)) => {
-                Some(Subject::new(issuer, subject).map_err(|error| fault(&error))?)
+                let subject = Subject::new(&restored(issuer), &restored(subject));
+                Some(subject.map_err(|error| fault(&error))?)
             }
             (None, None) => None,
             _ => return Err(fault(&"a subject without an issuer, or an issuer without a subject")),
@@ -340,7 +351,7 @@ impl RoomRow {
             room: owned(&entry.room),
             favourite: entry.favourite,
             notify: notify_text(entry.notify).to_owned(),
-            epoch: entry.epoch.as_str().to_owned(),
+            epoch: stored(entry.epoch.as_str()),
             // no room has that many events
             read_up_to: i64::try_from(entry.read_up_to).unwrap_or(i64::MAX),
         }
@@ -354,7 +365,7 @@ impl RoomRow {
             room,
             favourite: self.favourite,
             notify: notify(&self.notify).ok_or_else(|| damaged(TABLE, &row, &"an unknown setting"))?,
-            epoch: Epoch::new(&*self.epoch),
+            epoch: Epoch::new(restored(&self.epoch)),
             read_up_to: u64::try_from(self.read_up_to)
                 .map_err(|_| damaged(TABLE, &row, &"a negative number"))?,
         })

@@ -2,7 +2,7 @@
 //!
 //! Each guest's name is checked, and nearly all of them are free. So the hashes of the keys of all
 //! taken names are in memory, 8 bytes for each: a name without a known hash is free. One process
-//! has the file, so nobody else takes names.
+//! uses the database, so nobody else takes names.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -11,6 +11,7 @@ use chat_protocol::Username;
 use diesel::prelude::*;
 use parking_lot::RwLock;
 
+use super::DbConnection;
 use super::schema::account_names;
 use crate::look_alike_keys;
 
@@ -22,13 +23,11 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Reads the keys of all names.
-    pub(super) fn load(connection: &mut SqliteConnection) -> QueryResult<Self> {
-        let taken = Self::default();
+    /// Adds the keys of all names in the database.
+    pub(super) fn load(&self, connection: &mut DbConnection) -> QueryResult<()> {
         let keys: Vec<String> = account_names::table.select(account_names::skeleton).load(connection)?;
-        let hashes = keys.iter().map(|key| taken.hasher.hash_one(key)).collect();
-        *taken.hashes.write() = hashes;
-        Ok(taken)
+        self.hashes.write().extend(keys.iter().map(|key| self.hasher.hash_one(key)));
+        Ok(())
     }
 
     /// Has to be called before a name is taken: a check that begins later has to find it. A name

@@ -4,7 +4,7 @@ use chat_protocol::{Timestamp, UserId};
 use diesel::prelude::*;
 
 use super::schema::{TokenRow, account_tokens, accounts, kind_text};
-use super::{Done, Failure, accounts as account_rows};
+use super::{DbConnection, Done, Failure, accounts as account_rows};
 use crate::{
     Account, AddTokenError, AddedToken, MAX_TOKENS, NewToken, PasswordHash, Token, TokenHash, TokenId,
     TokenKind,
@@ -16,7 +16,7 @@ fn of_kind<'a>(account: &'a str, kind: &'a str) -> _ {
     account_tokens::account.eq(account).and(account_tokens::kind.eq(kind))
 }
 
-pub(super) fn add(connection: &mut SqliteConnection, new: NewToken) -> Done<AddedToken, AddTokenError> {
+pub(super) fn add(connection: &mut DbConnection, new: NewToken) -> Done<AddedToken, AddTokenError> {
     let (account, kind) = (new.account.as_str(), kind_text(new.kind));
     let state: Option<(Option<String>, Option<i64>)> = accounts::table
         .find(account)
@@ -58,7 +58,7 @@ pub(super) fn add(connection: &mut SqliteConnection, new: NewToken) -> Done<Adde
 }
 
 pub(super) fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     hash: &TokenHash,
     now: Timestamp,
 ) -> Done<Option<(Token, Account)>> {
@@ -78,7 +78,7 @@ pub(super) fn find(
 }
 
 pub(super) fn note_use(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     id: &TokenId,
     now: Timestamp,
     new_expiry: Option<Timestamp>,
@@ -100,7 +100,7 @@ pub(super) fn note_use(
     Ok(is_valid)
 }
 
-pub(super) fn list(connection: &mut SqliteConnection, account: &UserId, now: Timestamp) -> Done<Vec<Token>> {
+pub(super) fn list(connection: &mut DbConnection, account: &UserId, now: Timestamp) -> Done<Vec<Token>> {
     let rows = account_tokens::table
         .filter(account_tokens::account.eq(account.as_str()))
         .order((
@@ -115,14 +115,14 @@ pub(super) fn list(connection: &mut SqliteConnection, account: &UserId, now: Tim
     Ok(tokens)
 }
 
-pub(super) fn remove_one(connection: &mut SqliteConnection, account: &UserId, id: &TokenId) -> Done<bool> {
+pub(super) fn remove_one(connection: &mut DbConnection, account: &UserId, id: &TokenId) -> Done<bool> {
     let token = account_tokens::table.find(id.as_str());
     let token = token.filter(account_tokens::account.eq(account.as_str()));
     Ok(diesel::delete(token).execute(connection)? > 0)
 }
 
 pub(super) fn remove(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     account: &UserId,
     keep: Option<&TokenId>,
     kind: Option<TokenKind>,
@@ -140,13 +140,13 @@ pub(super) fn remove(
 }
 
 /// Removes all tokens and returns their number.
-pub(super) fn remove_all(connection: &mut SqliteConnection) -> QueryResult<u64> {
+pub(super) fn remove_all(connection: &mut DbConnection) -> QueryResult<u64> {
     Ok(diesel::delete(account_tokens::table).execute(connection)? as u64)
 }
 
 /// Removes tokens that have expired, and returns their number.
 pub(super) fn remove_expired(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     now: Timestamp,
     limit: i64,
 ) -> QueryResult<usize> {
