@@ -65,7 +65,7 @@ impl Error for AccessError {
     }
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl From<chat_db::DbError> for AccessError {
     fn from(error: chat_db::DbError) -> Self {
         use chat_db::DbErrorKind;
@@ -75,6 +75,7 @@ impl From<chat_db::DbError> for AccessError {
             DbErrorKind::Full => AccessErrorKind::Full,
             DbErrorKind::Damaged => AccessErrorKind::Damaged,
             DbErrorKind::Closed => AccessErrorKind::Closed,
+            DbErrorKind::TimedOut => AccessErrorKind::TimedOut,
             _ => AccessErrorKind::Other,
         };
         Self::new(kind, error)

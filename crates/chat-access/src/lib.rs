@@ -11,6 +11,8 @@ mod error;
 mod memory;
 mod network;
 mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rank;
 mod rules;
 #[cfg(feature = "sqlite")]
@@ -26,6 +28,8 @@ pub use error::{AccessError, AccessErrorKind, ActError};
 pub use memory::MemoryAccess;
 pub use network::{Network, NetworkError};
 pub use policy::{RoomPolicy, banned};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAccess;
 pub use rank::Rank;
 pub use rules::{Rules, Until};
 #[cfg(feature = "sqlite")]

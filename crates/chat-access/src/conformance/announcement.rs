@@ -15,7 +15,7 @@ pub async fn the_announcement_stays_until_it_is_withdrawn(access: Access) {
     assert_eq!(stored().await, None);
 
     let made = |n, level, body: &str| Announcement::new(AnnouncementId::from_random(n), level, body);
-    let first = made(1, NoticeLevel::Info, "first\n\n*\u{1f980}* '\"\\");
+    let first = made(1, NoticeLevel::Info, "first\n\n*\u{1f980}* '\"\\\0\u{1}");
     store.set_announcement(Some(first.clone()), None).await.unwrap();
     assert_eq!(stored().await, Some(first));
     let second = made(2, NoticeLevel::Warning, &"ä".repeat(2_048));

@@ -46,6 +46,20 @@ pub async fn a_message_is_reported_once_by_each_user(access: Access) {
     assert_eq!(numbers(store, Some("c"), None, 10).await, [0; 0]);
 }
 
+/// The text of a message may have any characters.
+pub async fn a_report_has_the_text_of_the_message(access: Access) {
+    let store = &*access.store;
+    for (target, body) in (1_u64..).zip(["", "\0", "a\0\u{1}\u{2}b", "\u{1}", "ä\r\n\u{1f980}'\"\\"]) {
+        let new = NewReport { body: Some(body.into()), ..report("a", "ana", target) };
+        store.report(new.clone()).await.unwrap();
+        let found = store.reports(None, None, 1).await.unwrap();
+        assert_eq!(found[0].report, new);
+    }
+    let new = NewReport { body: None, reason: None, ..report("b", "ana", 1) };
+    store.report(new.clone()).await.unwrap();
+    assert_eq!(store.reports(None, None, 1).await.unwrap()[0].report, new);
+}
+
 /// A closed report is not listed, and the audit log says who has closed it.
 pub async fn a_report_is_closed_once(access: Access) {
     let store = &*access.store;

@@ -4,17 +4,17 @@ use chat_protocol::{NoticeLevel, Timestamp};
 use diesel::prelude::*;
 
 use super::schema::{announcement, damaged, parsed};
-use super::{Done, act};
+use super::{Backend, DbConnection, Done, act, text};
 use crate::audit::{AuditRecord, Named, NewRecord};
 use crate::{AccessError, Announcement};
 
 /// The key of the only row.
-const KEY: i32 = 1;
+const KEY: i64 = 1;
 
 const LEVELS: [(NoticeLevel, &str); 2] = [(NoticeLevel::Info, "info"), (NoticeLevel::Warning, "warning")];
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = announcement, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = announcement, check_for_backend(Backend))]
 struct Row {
     id: String,
     level: String,
@@ -28,20 +28,20 @@ impl Row {
         Ok(Announcement {
             id: parsed("the id of the announcement", &self.id)?,
             level: level.ok_or_else(|| damaged("the level of the announcement", &self.level))?,
-            body: self.body.into(),
+            body: text::from_stored(self.body).into(),
             made_at: Timestamp::from_millis(self.made_at),
         })
     }
 }
 
-pub(super) fn read(connection: &mut SqliteConnection) -> Done<Option<Announcement>> {
+pub(super) fn read(connection: &mut DbConnection) -> Done<Option<Announcement>> {
     let row: Option<Row> =
         announcement::table.find(KEY).select(Row::as_select()).first(connection).optional()?;
     Ok(row.map(Row::announcement).transpose()?)
 }
 
 pub(super) fn set(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     new: Option<&Announcement>,
     by: Option<Named>,
 ) -> Done<Option<AuditRecord>> {
@@ -57,7 +57,7 @@ pub(super) fn set(
             announcement::single.eq(KEY),
             announcement::id.eq(id.as_str()),
             announcement::level.eq(level),
-            announcement::body.eq(&**body),
+            announcement::body.eq(text::to_stored(body)),
             announcement::made_at.eq(made_at.as_millis()),
         ))
         .execute(connection)?;

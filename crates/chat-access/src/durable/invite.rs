@@ -4,14 +4,14 @@ use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use super::Done;
 use super::schema::{InvitationRow, direct_rooms, invitations, invite_links, room, room_roles, scope_text};
+use super::{DbConnection, Done, act as acts};
 use crate::audit::Named;
 use crate::store::{Invitation, MAX_INVITATIONS, MAX_LINKS};
 use crate::{ActKind, NewAct, Refused};
 
 /// Whether the target of an act is invited, or has a link that holds.
-pub(super) fn is_invited(connection: &mut SqliteConnection, scope: &str, act: &NewAct) -> QueryResult<bool> {
+pub(super) fn is_invited(connection: &mut DbConnection, scope: &str, act: &NewAct) -> QueryResult<bool> {
     let now = act.at.as_millis();
     match (act.kind, act.link) {
         (ActKind::Accept, _) => {
@@ -31,7 +31,7 @@ pub(super) fn is_invited(connection: &mut SqliteConnection, scope: &str, act: &N
 }
 
 /// Invites the target. Returns whether that changes anything.
-pub(super) fn invite(connection: &mut SqliteConnection, act: &NewAct, until: Timestamp) -> Done<bool> {
+pub(super) fn invite(connection: &mut DbConnection, act: &NewAct, until: Timestamp) -> Done<bool> {
     let Some(room) = act.scope.room() else { return Ok(false) };
     let user = act.target.id.as_str();
     diesel::delete(invitations::table.filter(invitations::expires_at.le(act.at.as_millis())))
@@ -58,13 +58,13 @@ pub(super) fn invite(connection: &mut SqliteConnection, act: &NewAct, until: Tim
 }
 
 /// Ends the invitation of the target. Returns whether there was one.
-pub(super) fn end(connection: &mut SqliteConnection, act: &NewAct) -> QueryResult<bool> {
+pub(super) fn end(connection: &mut DbConnection, act: &NewAct) -> QueryResult<bool> {
     let invitation = invitations::table.find((scope_text(&act.scope), act.target.id.as_str()));
     Ok(diesel::delete(invitation).execute(connection)? > 0)
 }
 
 /// Adds a link. Returns whether that changes anything.
-pub(super) fn add_link(connection: &mut SqliteConnection, act: &NewAct, until: Timestamp) -> Done<bool> {
+pub(super) fn add_link(connection: &mut DbConnection, act: &NewAct, until: Timestamp) -> Done<bool> {
     let Some(link) = act.link.filter(|link| link.uses > 0) else { return Ok(false) };
     let scope = scope_text(&act.scope);
     diesel::delete(invite_links::table.filter(invite_links::expires_at.le(act.at.as_millis())))
@@ -85,7 +85,7 @@ pub(super) fn add_link(connection: &mut SqliteConnection, act: &NewAct, until: T
 }
 
 /// Takes one of the uses of a link.
-pub(super) fn use_link(connection: &mut SqliteConnection, act: &NewAct) -> QueryResult<()> {
+pub(super) fn use_link(connection: &mut DbConnection, act: &NewAct) -> QueryResult<()> {
     let Some(link) = act.link else { return Ok(()) };
     let link = invite_links::table.filter(invite_links::hash.eq(&link.hash[..]));
     diesel::update(link).set(invite_links::uses.eq(invite_links::uses - 1)).execute(connection)?;
@@ -94,14 +94,14 @@ pub(super) fn use_link(connection: &mut SqliteConnection, act: &NewAct) -> Query
 }
 
 /// Ends all links of the room. Returns whether there were any.
-pub(super) fn end_links(connection: &mut SqliteConnection, act: &NewAct) -> QueryResult<bool> {
+pub(super) fn end_links(connection: &mut DbConnection, act: &NewAct) -> QueryResult<bool> {
     let links = invite_links::table.filter(invite_links::room.eq(scope_text(&act.scope)));
     Ok(diesel::delete(links).execute(connection)? > 0)
 }
 
 /// The invitations of a user that hold.
 pub(super) fn invitations(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     users: &[UserId],
     now: Timestamp,
 ) -> Done<Vec<Invitation>> {
@@ -115,11 +115,7 @@ pub(super) fn invitations(
 }
 
 /// The room into which a link leads.
-pub(super) fn link(
-    connection: &mut SqliteConnection,
-    hash: &[u8; 32],
-    now: Timestamp,
-) -> Done<Option<RoomName>> {
+pub(super) fn link(connection: &mut DbConnection, hash: &[u8; 32], now: Timestamp) -> Done<Option<RoomName>> {
     let found: Option<String> = invite_links::table
         .filter(invite_links::hash.eq(&hash[..]))
         .filter(invite_links::expires_at.gt(now.as_millis()))
@@ -130,7 +126,7 @@ pub(super) fn link(
 }
 
 /// The direct room of two users.
-pub(super) fn direct(connection: &mut SqliteConnection, mut users: [UserId; 2]) -> Done<Option<RoomName>> {
+pub(super) fn direct(connection: &mut DbConnection, mut users: [UserId; 2]) -> Done<Option<RoomName>> {
     users.sort();
     let found: Option<String> = direct_rooms::table
         .find((users[0].as_str(), users[1].as_str()))
@@ -142,7 +138,7 @@ pub(super) fn direct(connection: &mut SqliteConnection, mut users: [UserId; 2]) 
 
 /// Makes a room the direct room of two users, unless they have one.
 pub(super) fn make_direct(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     mut users: [Named; 2],
     room: RoomName,
 ) -> Done<RoomName> {
@@ -157,19 +153,13 @@ pub(super) fn make_direct(
     );
     diesel::insert_into(direct_rooms::table).values(row).execute(connection)?;
     for user in &users {
-        let row = (
-            room_roles::room.eq(room.as_str()),
-            room_roles::user.eq(user.id.as_str()),
-            room_roles::username.eq(user.username.as_str()),
-            room_roles::role.eq(RoomRole::Member.as_str()),
-        );
-        diesel::replace_into(room_roles::table).values(row).execute(connection)?;
+        acts::write_role(connection, room.as_str(), user.id.as_str(), &user.username, RoomRole::Member)?;
     }
     Ok(room)
 }
 
 /// Removes the invitations and direct rooms of a user.
-pub(super) fn forget(connection: &mut SqliteConnection, user: &UserId) -> QueryResult<()> {
+pub(super) fn forget(connection: &mut DbConnection, user: &UserId) -> QueryResult<()> {
     let user = user.as_str();
     diesel::delete(invitations::table.filter(invitations::user.eq(user))).execute(connection)?;
     let of_user = direct_rooms::first.eq(user).or(direct_rooms::second.eq(user));

@@ -1,7 +1,8 @@
-//! The durable store: diesel on SQLite, through the group commit of `chat-db`.
+//! The durable store: diesel, through the group commit of `chat-db`. It is compiled once for each
+//! kind of database.
 //!
-//! Each call is one transaction. There is one writer, so that nothing changes between the check of
-//! an act and its record.
+//! Each call is one transaction. One transaction writes at a time, so that nothing changes between
+//! the check of an act and its record.
 
 mod act;
 mod announcement;
@@ -11,19 +12,19 @@ mod report;
 mod schema;
 
 use chat_db::SyncMode;
-use chat_db::sqlite::Database;
 use chat_protocol::{RoomName, RoomRole, Timestamp, UserId, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
+use super::{Backend, Database, DbConnection, overwriting, snapshot, text};
 use crate::audit::{AuditRecord, Named, NewRecord, Warning};
 use crate::store::{AccessStore, AuditQuery, Invitation, NewReport, Report, Restriction, RoleEntry};
 use crate::{AccessError, ActError, Announcement, NewAct, Refused, Rules, Scope};
 
-/// Roles, bans, mutes, warnings, the audit log and the announcement in a database file. The file
+/// Roles, bans, mutes, warnings, the audit log and the announcement in a database. The database
 /// refuses changes of the audit log.
 #[derive(Debug)]
-pub struct SqliteAccess {
+pub struct DurableAccess {
     database: Database,
 }
 
@@ -58,12 +59,9 @@ impl From<Refused> for Failure {
 /// The result of the statements of a call.
 type Done<T> = Result<T, Failure>;
 
-/// Runs the statements of a call. The outer error is that of the database.
-fn run<T>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Done<T>,
-) -> QueryResult<Result<T, ActError>> {
-    match connection.transaction(work) {
+/// The outcome of the statements of a call. The outer error is that of the database.
+fn outcome<T>(done: Done<T>) -> QueryResult<Result<T, ActError>> {
+    match done {
         Ok(value) => Ok(Ok(value)),
         Err(Failure::Query(error)) => Err(error),
         Err(Failure::Damaged(error)) => Ok(Err(error.into())),
@@ -71,7 +69,7 @@ fn run<T>(
     }
 }
 
-impl SqliteAccess {
+impl DurableAccess {
     /// The store on an open database.
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -80,10 +78,11 @@ impl SqliteAccess {
     fn read<T, F>(&self, work: F) -> BoxFuture<'_, Result<T, AccessError>>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Done<T> + Send + 'static,
+        F: FnOnce(&mut DbConnection) -> Done<T> + Send + 'static,
     {
         async move {
-            let result = self.database.read(move |connection| run(connection, work)).await;
+            let work = move |connection: &mut DbConnection| outcome(snapshot(connection, work));
+            let result = self.database.read(work).await;
             result.map_err(AccessError::from)?.map_err(store_error)
         }
         .boxed()
@@ -92,10 +91,10 @@ impl SqliteAccess {
     fn write<T, F>(&self, sync_mode: SyncMode, work: F) -> BoxFuture<'_, Result<T, ActError>>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Done<T> + Send + 'static,
+        F: FnOnce(&mut DbConnection) -> Done<T> + Send + 'static,
     {
         async move {
-            let work = move |connection: &mut SqliteConnection| run(connection, work);
+            let work = move |connection: &mut DbConnection| outcome(connection.transaction(work));
             self.database.write_with(sync_mode, work).await.map_err(AccessError::from)?
         }
         .boxed()
@@ -110,7 +109,7 @@ fn store_error(error: ActError) -> AccessError {
     }
 }
 
-impl AccessStore for SqliteAccess {
+impl AccessStore for DurableAccess {
     fn rules(&self, scope: Scope) -> BoxFuture<'_, Result<Rules, AccessError>> {
         self.read(move |connection| read::rules(connection, &scope))
     }
@@ -149,7 +148,7 @@ impl AccessStore for SqliteAccess {
     }
 
     fn make_direct(&self, users: [Named; 2], room: RoomName) -> BoxFuture<'_, Result<RoomName, AccessError>> {
-        let work = move |connection: &mut SqliteConnection| invite::make_direct(connection, users, room);
+        let work = move |connection: &mut DbConnection| invite::make_direct(connection, users, room);
         let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }
@@ -173,7 +172,7 @@ impl AccessStore for SqliteAccess {
         number: u64,
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
-        let work = move |connection: &mut SqliteConnection| report::close(connection, room, number, by);
+        let work = move |connection: &mut DbConnection| report::close(connection, room, number, by);
         let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }
@@ -184,7 +183,7 @@ impl AccessStore for SqliteAccess {
         username: Option<Username>,
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Vec<AuditRecord>, AccessError>> {
-        let work = move |connection: &mut SqliteConnection| {
+        let work = move |connection: &mut DbConnection| {
             report::erase(connection, &author, username.as_ref(), by.as_ref())
         };
         let written = self.write(SyncMode::Full, work);
@@ -244,7 +243,7 @@ impl AccessStore for SqliteAccess {
         new: Option<Announcement>,
         by: Option<Named>,
     ) -> BoxFuture<'_, Result<Option<AuditRecord>, AccessError>> {
-        let work = move |connection: &mut SqliteConnection| announcement::set(connection, new.as_ref(), by);
+        let work = move |connection: &mut DbConnection| announcement::set(connection, new.as_ref(), by);
         let written = self.write(SyncMode::Full, work);
         async move { written.await.map_err(store_error) }.boxed()
     }

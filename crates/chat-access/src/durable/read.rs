@@ -3,11 +3,11 @@
 use chat_protocol::{RoomName, RoomRole, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::Done;
 use super::schema::{
     RecordRow, RestrictionRow, RoleRow, audit_log, parsed, restrictions, room, room_roles, scope_text,
     signed, warnings,
 };
+use super::{DbConnection, Done};
 use crate::audit::{AuditRecord, Warning};
 use crate::store::{AuditQuery, MAX_PAGE, Restriction, RoleEntry};
 use crate::{Rules, Scope};
@@ -17,7 +17,7 @@ fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(MAX_PAGE)).unwrap_or(i64::MAX)
 }
 
-pub(super) fn rules(connection: &mut SqliteConnection, scope: &Scope) -> Done<Rules> {
+pub(super) fn rules(connection: &mut DbConnection, scope: &Scope) -> Done<Rules> {
     let room = scope_text(scope);
     let mut rules = Rules::default();
     let roles: Vec<RoleRow> =
@@ -37,7 +37,7 @@ pub(super) fn rules(connection: &mut SqliteConnection, scope: &Scope) -> Done<Ru
 }
 
 pub(super) fn roles(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: &RoomName,
     after: Option<&UserId>,
     limit: usize,
@@ -52,10 +52,7 @@ pub(super) fn roles(
     Ok(rows.iter().map(RoleRow::entry).collect::<Result<_, _>>()?)
 }
 
-pub(super) fn rooms_of(
-    connection: &mut SqliteConnection,
-    users: &[UserId],
-) -> Done<Vec<(RoomName, RoomRole)>> {
+pub(super) fn rooms_of(connection: &mut DbConnection, users: &[UserId]) -> Done<Vec<(RoomName, RoomRole)>> {
     let rows: Vec<(String, String)> = room_roles::table
         .filter(room_roles::user.eq_any(users.iter().map(UserId::as_str)))
         .order(room_roles::room)
@@ -74,7 +71,7 @@ pub(super) fn rooms_of(
 }
 
 pub(super) fn restrictions(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     scope: &Scope,
     after: Option<&UserId>,
     limit: usize,
@@ -101,7 +98,7 @@ pub(super) fn restrictions(
 }
 
 pub(super) fn restriction(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     scope: &Scope,
     user: &UserId,
 ) -> Done<Option<Restriction>> {
@@ -118,7 +115,7 @@ pub(super) fn restriction(
     Ok(row.as_ref().map(RestrictionRow::restriction).transpose()?)
 }
 
-pub(super) fn audit(connection: &mut SqliteConnection, query: &AuditQuery) -> Done<Vec<AuditRecord>> {
+pub(super) fn audit(connection: &mut DbConnection, query: &AuditQuery) -> Done<Vec<AuditRecord>> {
     let mut records = audit_log::table
         .filter(audit_log::number.lt(query.before.map_or(i64::MAX, signed)))
         .order(audit_log::number.desc())
@@ -132,7 +129,7 @@ pub(super) fn audit(connection: &mut SqliteConnection, query: &AuditQuery) -> Do
     Ok(rows.iter().map(RecordRow::record).collect::<Result<_, _>>()?)
 }
 
-pub(super) fn warnings(connection: &mut SqliteConnection, users: &[UserId]) -> Done<Vec<Warning>> {
+pub(super) fn warnings(connection: &mut DbConnection, users: &[UserId]) -> Done<Vec<Warning>> {
     let rows: Vec<RecordRow> = audit_log::table
         .inner_join(warnings::table.on(warnings::record.eq(audit_log::number)))
         .filter(warnings::user.eq_any(users.iter().map(UserId::as_str)))
@@ -144,7 +141,7 @@ pub(super) fn warnings(connection: &mut SqliteConnection, users: &[UserId]) -> D
     Ok(records.iter().map(Warning::of).collect())
 }
 
-pub(super) fn warned(connection: &mut SqliteConnection) -> Done<Vec<UserId>> {
+pub(super) fn warned(connection: &mut DbConnection) -> Done<Vec<UserId>> {
     let users = warnings::table.select(warnings::user).distinct().order(warnings::user);
     let users: Vec<String> = users.load(connection)?;
     Ok(users.iter().map(|user| super::schema::user(user)).collect::<Result<_, _>>()?)

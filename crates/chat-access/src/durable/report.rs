@@ -1,16 +1,15 @@
 //! Reports.
 
-use chat_db::sqlite::overwriting;
 use chat_protocol::{RoomName, UserId, Username};
 use diesel::prelude::*;
 
 use super::schema::{ReportRow, reports, signed, unsigned};
-use super::{Done, act};
+use super::{DbConnection, Done, act, overwriting, text};
 use crate::audit::{AuditRecord, Named, NewRecord};
 use crate::store::{MAX_PAGE, MAX_REPORTS, MAX_REPORTS_OF_USER, NewReport, Report};
 use crate::{ActKind, Refused};
 
-pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> Done<u64> {
+pub(super) fn report(connection: &mut DbConnection, report: &NewReport) -> Done<u64> {
     let (room, by, target) = (report.room.as_str(), report.by.id.as_str(), signed(report.target));
     let in_room = reports::table.filter(reports::room.eq(room));
     let of_user = in_room.filter(reports::by_user.eq(by));
@@ -32,7 +31,7 @@ pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> D
         reports::target.eq(target),
         reports::user.eq(report.author.id.as_str()),
         reports::username.eq(report.author.username.as_str()),
-        reports::body.eq(report.body.as_deref()),
+        reports::body.eq(report.body.as_deref().map(text::to_stored)),
         reports::reason.eq(report.reason.as_ref().map(chat_protocol::Reason::as_str)),
     );
     let insert = diesel::insert_into(reports::table).values(row).returning(reports::number);
@@ -42,7 +41,7 @@ pub(super) fn report(connection: &mut SqliteConnection, report: &NewReport) -> D
 }
 
 pub(super) fn reports(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: Option<&RoomName>,
     before: Option<u64>,
     limit: usize,
@@ -61,7 +60,7 @@ pub(super) fn reports(
 }
 
 pub(super) fn close(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     room: RoomName,
     number: u64,
     by: Option<Named>,
@@ -77,7 +76,7 @@ pub(super) fn close(
 }
 
 pub(super) fn erase(
-    connection: &mut SqliteConnection,
+    connection: &mut DbConnection,
     author: &UserId,
     username: Option<&Username>,
     by: Option<&Named>,

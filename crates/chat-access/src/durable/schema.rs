@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chat_protocol::{RoomName, Timestamp, UserId};
 use diesel::prelude::*;
 
+use super::{Backend, text};
 use crate::audit::{ActParts, AuditRecord, Named};
 use crate::store::{Invitation, NewReport, Report, Restriction, RestrictionKind, RoleEntry};
 use crate::{AccessError, AccessErrorKind, ActKind, Scope};
@@ -101,7 +102,7 @@ diesel::table! {
 
 diesel::table! {
     announcement (single) {
-        single -> Integer,
+        single -> BigInt,
         id -> Text,
         level -> Text,
         body -> Text,
@@ -148,7 +149,7 @@ pub(super) fn damaged(what: &str, error: &dyn Display) -> AccessError {
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = room_roles, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = room_roles, check_for_backend(Backend))]
 pub(super) struct RoleRow {
     user: String,
     username: String,
@@ -161,17 +162,16 @@ impl RoleRow {
     }
 }
 
-impl RestrictionKind {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ban => "ban",
-            Self::Mute => "mute",
-        }
+/// The text of a kind of restriction.
+pub(super) fn kind_text(kind: RestrictionKind) -> &'static str {
+    match kind {
+        RestrictionKind::Ban => "ban",
+        RestrictionKind::Mute => "mute",
     }
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = restrictions, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = restrictions, check_for_backend(Backend))]
 pub(super) struct RestrictionRow {
     pub(super) user: String,
     kind: String,
@@ -185,7 +185,7 @@ pub(super) struct RestrictionRow {
 impl RestrictionRow {
     pub(super) fn restriction(&self) -> Result<Restriction, AccessError> {
         let kinds = [RestrictionKind::Ban, RestrictionKind::Mute];
-        let kind = kinds.into_iter().find(|kind| kind.as_str() == self.kind);
+        let kind = kinds.into_iter().find(|kind| kind_text(*kind) == self.kind);
         let kind = kind.ok_or_else(|| damaged("the kind of a restriction", &self.kind))?;
         let until = self.until.map(Timestamp::from_millis);
         let network = match (&self.network, self.network_until) {
@@ -200,7 +200,7 @@ impl RestrictionRow {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_log, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = audit_log, check_for_backend(Backend))]
 pub(super) struct RecordRow {
     number: i64,
     at: i64,
@@ -253,7 +253,7 @@ impl RecordRow {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = invitations, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = invitations, check_for_backend(Backend))]
 pub(super) struct InvitationRow {
     room: String,
     user: String,
@@ -284,7 +284,7 @@ impl InvitationRow {
 }
 
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = reports, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = reports, check_for_backend(Backend))]
 pub(super) struct ReportRow {
     number: i64,
     at: i64,
@@ -305,7 +305,7 @@ impl ReportRow {
             by: named(&self.by_user, &self.by_username)?,
             target: unsigned(self.target),
             author: named(&self.user, &self.username)?,
-            body: self.body.map(Into::into),
+            body: self.body.map(|body| text::from_stored(body).into()),
             reason: self.reason.as_deref().map(|reason| parsed("reason", reason)).transpose()?,
             at: Timestamp::from_millis(self.at),
         };

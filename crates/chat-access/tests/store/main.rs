@@ -1,14 +1,13 @@
-//! The conformance suite over both stores, and what the durable store promises beyond it.
+//! The conformance suite over all stores, and what the durable stores promise beyond it.
 #![allow(clippy::unwrap_used)]
 
+mod postgres;
+mod sqlite;
+
 use chat_access::conformance::Access;
-use chat_access::{
-    AccessErrorKind, AccessStore, ActKind, Announcement, AuditQuery, Doer, MemoryAccess, Named, NewAct,
-    NewReport, Person, Scope, SqliteAccess,
-};
+use chat_access::{ActKind, Doer, MemoryAccess, NewAct, Person, PostgresAccess, Scope, SqliteAccess};
 use chat_db::sqlite::Database;
-use chat_protocol::{AnnouncementId, Identity, Moderation, NoticeLevel, Timestamp};
-use diesel::prelude::*;
+use chat_protocol::{Identity, Moderation};
 
 async fn memory() -> Access {
     Access::new(MemoryAccess::new())
@@ -20,6 +19,12 @@ async fn sqlite_file() -> Access {
     Access::new(SqliteAccess::new(database)).with_guard(folder)
 }
 
+async fn postgres_database() -> Option<Access> {
+    let server = postgres::server()?;
+    let store = PostgresAccess::new(postgres::open(&server));
+    Some(Access::new(store).with_guard(server))
+}
+
 mod in_memory {
     chat_access::conformance_tests!(super::memory);
 }
@@ -28,101 +33,12 @@ mod in_sqlite {
     chat_access::conformance_tests!(super::sqlite_file);
 }
 
+mod in_postgres {
+    chat_access::conformance_tests!(super::postgres_database);
+}
+
 fn warning() -> NewAct {
     let ana = Identity::account("u_1".parse().unwrap(), "ana".parse().unwrap()).unwrap();
     let kind = ActKind::Moderate(Moderation::Warn, None);
     NewAct::new(Scope::Server, Doer::Operator, kind, Person::from(&ana))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_survives_a_restart_and_cannot_be_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("chat.db");
-    let database = Database::open(&path).unwrap();
-    let store = SqliteAccess::new(database.clone());
-    store.act(warning()).await.unwrap().unwrap();
-    drop(store);
-    database.close().await;
-    drop(database);
-
-    let database = Database::open(&path).unwrap();
-    let store = SqliteAccess::new(database.clone());
-    assert_eq!(store.audit(AuditQuery::newest(10)).await.unwrap().len(), 1);
-    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    for statement in ["UPDATE audit_log SET reason = 'other'", "DELETE FROM audit_log"] {
-        let refused = diesel::sql_query(statement).execute(&mut outside).unwrap_err();
-        assert!(refused.to_string().contains("append-only"), "{refused}");
-    }
-    assert_eq!(store.act(warning()).await.unwrap().unwrap().number, 2);
-    database.close().await;
-    let error = store.check().await.unwrap_err();
-    assert_eq!(error.kind(), AccessErrorKind::Closed);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_announcement_survives_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("chat.db");
-    let database = Database::open(&path).unwrap();
-    let made = Announcement::new(AnnouncementId::from_random(7), NoticeLevel::Warning, "we move");
-    SqliteAccess::new(database.clone()).set_announcement(Some(made.clone()), None).await.unwrap();
-    database.close().await;
-    drop(database);
-
-    let database = Database::open(&path).unwrap();
-    let store = SqliteAccess::new(database.clone());
-    assert_eq!(store.announcement().await.unwrap(), Some(made));
-    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    let second = "INSERT INTO announcement VALUES (2, 'a', 'info', 'b', 0)";
-    let refused = diesel::sql_query(second).execute(&mut outside).unwrap_err();
-    assert!(refused.to_string().contains("CHECK"), "{refused}");
-    diesel::sql_query("UPDATE announcement SET level = 'loud'").execute(&mut outside).unwrap();
-    let error = store.announcement().await.unwrap_err();
-    assert_eq!(error.kind(), AccessErrorKind::Damaged);
-    assert!(error.to_string().contains("loud"), "{error}");
-    // an admin repairs it by setting or withdrawing it
-    store.set_announcement(None, None).await.unwrap();
-    assert_eq!(store.announcement().await.unwrap(), None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_erased_text_is_not_in_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("chat.db");
-    let database = Database::open(&path).unwrap();
-    let store = SqliteAccess::new(database.clone());
-    let named = |name: &str| Named::new(format!("u_{name}").parse().unwrap(), name.parse().unwrap());
-    let room = || "lobby".parse().unwrap();
-    // texts of many sizes, up to some pages of the file
-    for target in 1..=300_u64 {
-        let word = ["erased", "kept", "closed"][target as usize % 3];
-        let text = format!("the {word} secret ").repeat(target as usize * 7 % 600 + 1);
-        let author = named(if word == "kept" { "bob" } else { "eve" });
-        let (room, by, body) = (room(), named(&format!("ana{}", target / 20)), Some(text.into()));
-        let (reason, at) = (None, Timestamp::now());
-        let report = NewReport { room, by, target, author, body, reason, at };
-        let number = store.report(report).await.unwrap();
-        if word == "closed" {
-            store.close_report("lobby".parse().unwrap(), number, None).await.unwrap().unwrap();
-        }
-    }
-    assert_eq!(store.erase_reports(named("eve").id, None, None).await.unwrap().len(), 100);
-    drop(store);
-    database.close().await;
-    let bytes = std::fs::read(&path).unwrap();
-    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(holds("the kept secret") && !holds("the erased secret") && !holds("the closed secret"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_row_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("chat.db");
-    let store = SqliteAccess::new(Database::open(&path).unwrap());
-    let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    let row = "INSERT INTO room_roles VALUES ('lobby', 'u_1', 'ana', 'emperor')";
-    diesel::sql_query(row).execute(&mut outside).unwrap();
-    let error = store.rules(Scope::Room("lobby".parse().unwrap())).await.unwrap_err();
-    assert_eq!(error.kind(), AccessErrorKind::Damaged);
-    assert!(error.to_string().contains("emperor"), "{error}");
 }
