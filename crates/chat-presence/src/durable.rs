@@ -13,7 +13,7 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::{Backend, Database, DbConnection};
+use super::{Backend, Database, DbConnection, text};
 use crate::store::keep_earliest;
 use crate::{Holder, JoinError, NewPresence, NodeId, PresenceStore, StoreError, StoreErrorKind};
 
@@ -69,12 +69,15 @@ struct Row {
 pub struct DurablePresence {
     database: Database,
     node: NodeId,
+    /// The name of the node as it is stored.
+    stored_node: String,
 }
 
 impl DurablePresence {
     /// The store of this node on an open database.
     pub fn new(database: Database, node: NodeId) -> Self {
-        Self { database, node }
+        let stored_node = text::to_stored(node.as_str()).into_owned();
+        Self { database, node, stored_node }
     }
 }
 
@@ -181,6 +184,11 @@ impl TryFrom<Row> for Member {
     }
 }
 
+/// The node of a stored name.
+fn node_id(stored: String) -> NodeId {
+    NodeId::new(text::from_stored(stored))
+}
+
 fn damaged(row: i64, what: &dyn std::fmt::Display) -> StoreError {
     StoreError::new(StoreErrorKind::Damaged, format!("row {row} of presence: {what}"))
 }
@@ -196,7 +204,7 @@ impl PresenceStore for DurablePresence {
             username: presence.username.as_str().to_owned(),
             user: presence.user.as_str().to_owned(),
             channel_name: presence.channel.to_string(),
-            node: self.node.as_str().to_owned(),
+            node: self.stored_node.clone(),
             joined_at: presence.joined_at.as_millis(),
         };
         async move {
@@ -207,7 +215,7 @@ impl PresenceStore for DurablePresence {
                 .map_err(StoreError::from)?
             {
                 Written::Inserted(id) => Ok(MemberId::new(id)),
-                Written::Taken(node) => Err(JoinError::Taken(NodeId::new(node))),
+                Written::Taken(node) => Err(JoinError::Taken(node_id(node))),
             }
         }
         .boxed()
@@ -245,7 +253,7 @@ impl PresenceStore for DurablePresence {
         username: Username,
     ) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
         async move {
-            let own = self.node.as_str().to_owned();
+            let own = self.stored_node.clone();
             let query = move |connection: &mut DbConnection| {
                 presence::table
                     .filter(is_named(room.as_str(), username.as_str()))
@@ -258,13 +266,13 @@ impl PresenceStore for DurablePresence {
                 return Ok(None);
             };
             let user: UserId = user.parse().map_err(|error| damaged(id, &error))?;
-            Ok(Some(Holder::new(user, NodeId::new(node))))
+            Ok(Some(Holder::new(user, node_id(node))))
         }
         .boxed()
     }
 
     fn clear(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        let node = self.node.as_str().to_owned();
+        let node = self.stored_node.clone();
         async move {
             let work = move |connection: &mut DbConnection| clear(connection, &node);
             self.database.write(work).await.map(|rows| rows as u64).map_err(StoreError::from)

@@ -1,6 +1,6 @@
 //! The durable store on a PostgreSQL server.
 
-use chat_db::postgres::{Backend, Database, DbConnection};
+use chat_db::postgres::{Backend, Database, DbConnection, text};
 
 #[allow(clippy::duplicate_mod)] // compiled for each kind of database
 #[path = "durable.rs"]

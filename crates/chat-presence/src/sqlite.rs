@@ -1,6 +1,6 @@
 //! The durable store in an SQLite file.
 
-use chat_db::sqlite::{Backend, Database, DbConnection};
+use chat_db::sqlite::{Backend, Database, DbConnection, text};
 
 #[allow(clippy::duplicate_mod)] // compiled for each kind of database
 #[path = "durable.rs"]
