@@ -1,20 +1,28 @@
 #![doc = include_str!("../README.md")]
 
 mod day;
-mod table;
+mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_db::DbError;
-use chat_db::sqlite::Database;
 use chat_protocol::{RoomName, Timestamp};
 use chat_rooms::{Engine, RoomUsage};
 use parking_lot::Mutex;
 
 pub use day::{Day, ParseDayError};
-pub use table::{Page, Query, Row};
+pub use error::{UsageError, UsageErrorKind};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresUsage;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteUsage;
+pub use store::{Page, Query, Row, UsageStore};
 
 /// How often the counts are written to the database.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
@@ -26,7 +34,7 @@ const BATCH_ROWS: usize = 500;
 /// The usage of the rooms of an engine. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Usage {
-    database: Database,
+    store: Arc<dyn UsageStore>,
     engine: Engine,
     unsaved: Arc<Mutex<Unsaved>>,
 }
@@ -44,12 +52,12 @@ struct Unsaved {
 }
 
 impl Usage {
-    /// Stores the usage of an engine in this database. The engine must
+    /// Keeps the usage of an engine in this store. The engine must
     /// [count](chat_rooms::EngineBuilder::count_usage) it.
-    pub fn new(database: Database, engine: Engine) -> Self {
+    pub fn new(store: impl UsageStore, engine: Engine) -> Self {
         let unsaved =
             Unsaved { day: Day::of(Timestamp::now()), rooms: HashMap::new(), silent: HashMap::new() };
-        Self { database, engine, unsaved: Arc::new(Mutex::new(unsaved)) }
+        Self { store: Arc::new(store), engine, unsaved: Arc::new(Mutex::new(unsaved)) }
     }
 
     /// Writes the counts to the database every minute and at the end of each day, forever. Removes
@@ -78,18 +86,16 @@ impl Usage {
     /// Not cancel-safe: if the future is dropped before it completes, some counts may be lost.
     ///
     /// # Errors
-    /// [`DbError`] if the database fails. The counts are kept and written by the next call.
-    pub async fn save(&self) -> Result<(), DbError> {
+    /// [`UsageError`] if the database fails. The counts are kept and written by the next call.
+    pub async fn save(&self) -> Result<(), UsageError> {
         self.save_at(Day::of(Timestamp::now())).await
     }
 
-    async fn save_at(&self, today: Day) -> Result<(), DbError> {
+    async fn save_at(&self, today: Day) -> Result<(), UsageError> {
         let mut rows = self.take(today);
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(BATCH_ROWS));
-            let written = rows.clone();
-            if let Err(error) = self.database.write(move |connection| table::add(connection, &written)).await
-            {
+            if let Err(error) = self.store.add(rows.clone()).await {
                 rows.extend(rest);
                 let mut unsaved = self.unsaved.lock();
                 for (day, room, usage) in rows {
@@ -140,19 +146,17 @@ impl Usage {
     /// Not cancel-safe, because it [saves](Self::save).
     ///
     /// # Errors
-    /// [`DbError`] if the database fails.
-    pub async fn page(&self, query: Query) -> Result<Page, DbError> {
+    /// [`UsageError`] if the database fails.
+    pub async fn page(&self, query: Query) -> Result<Page, UsageError> {
         self.save().await?;
-        self.database.read(move |connection| table::page(connection, &query)).await
+        self.store.page(query).await
     }
 
-    async fn remove_before(&self, day: Day) -> Result<(), DbError> {
-        while self.database.write(move |connection| table::remove_before(connection, day, BATCH_ROWS)).await?
-        {
-        }
+    async fn remove_before(&self, day: Day) -> Result<(), UsageError> {
+        while self.store.remove_before(day, BATCH_ROWS).await? {}
         Ok(())
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres", feature = "sqlite"))]
 mod tests;
