@@ -2,15 +2,21 @@
 //! is, and how long searches take.
 //!
 //! ```text
-//! cargo run --release -p chat-search --example million [MESSAGES]
+//! cargo run --release -p chat-search --features postgres --example million [MESSAGES [POSTGRES_URL]]
 //! ```
+//!
+//! With a URL, the index is in this PostgreSQL database. What the database has of an index is
+//! removed.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use chat_db::postgres::{Database, Options};
 use chat_protocol::{Epoch, RoomName, Timestamp, Username};
-use chat_search::{Document, Position, Query, SearchIndex, SqliteIndex, Update};
+use chat_search::{Document, Position, PostgresIndex, Query, SearchIndex, SqliteIndex, Update};
+use chat_testkit::postgres::psql;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -120,7 +126,7 @@ fn report(name: &str, mut times: Vec<Duration>, note: &str) {
 }
 
 /// Measures the first page of searches in rooms.
-async fn measure(index: &SqliteIndex, name: &str, rooms: &[RoomName], mut text: impl FnMut() -> String) {
+async fn measure(index: &dyn SearchIndex, name: &str, rooms: &[RoomName], mut text: impl FnMut() -> String) {
     let (mut times, mut found, mut partial) = (Vec::new(), 0, 0);
     for _ in 0..SEARCHES {
         let query = Query::new(&text(), rooms.to_vec()).unwrap().limit(20);
@@ -134,7 +140,7 @@ async fn measure(index: &SqliteIndex, name: &str, rooms: &[RoomName], mut text: 
     report(name, times, &note);
 }
 
-async fn searches(index: &SqliteIndex, vocabulary: &Vocabulary) {
+async fn searches(index: &dyn SearchIndex, vocabulary: &Vocabulary) {
     let random = &mut SmallRng::seed_from_u64(2);
     let all: Vec<_> = (0..ROOMS).map(room).collect();
     let few: Vec<_> = (100..ROOMS).map(room).collect();
@@ -192,7 +198,7 @@ fn update(room: RoomName, seq: usize, documents: Vec<Document>) -> Update {
 }
 
 /// Measures what follows after the index was built: new messages, and deletions.
-async fn follow(index: &SqliteIndex, vocabulary: &Vocabulary, sizes: &[usize]) {
+async fn follow(index: &dyn SearchIndex, vocabulary: &Vocabulary, sizes: &[usize]) {
     let random = &mut SmallRng::seed_from_u64(3);
     let mut times = Vec::new();
     for i in 0..500 {
@@ -240,14 +246,31 @@ async fn follow(index: &SqliteIndex, vocabulary: &Vocabulary, sizes: &[usize]) {
     );
 }
 
+/// Opens an empty index, and returns what tells its size in MiB.
+async fn open(folder: &Path, url: Option<String>) -> (Box<dyn SearchIndex>, Box<dyn Fn() -> u64>) {
+    let Some(url) = url else {
+        let path = folder.join("search.sqlite3");
+        let index = SqliteIndex::open(&path).unwrap();
+        return (Box::new(index), Box::new(move || fs::metadata(&path).unwrap().len() >> 20));
+    };
+    let address = url.parse().unwrap();
+    let database = tokio::task::spawn_blocking(move || Database::open(&address, &Options::default()));
+    let index = PostgresIndex::open(database.await.unwrap().unwrap()).await.unwrap();
+    index.clear().await.unwrap();
+    let size = move || {
+        let size = psql(&url, "SELECT pg_total_relation_size('search_documents') >> 20").unwrap();
+        size.trim().parse().unwrap()
+    };
+    (Box::new(index), Box::new(size))
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let messages = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
     let random = &mut SmallRng::seed_from_u64(1);
     let vocabulary = Vocabulary::new(random);
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("search.sqlite3");
-    let index = SqliteIndex::open(&path).unwrap();
+    let (index, size) = open(folder.path(), std::env::args().nth(2)).await;
     let sizes = sizes(messages);
     let (mut building, mut bytes, mut total) = (Duration::ZERO, 0, 0);
     let (mut batch, mut in_batch) = (Vec::new(), 0);
@@ -279,21 +302,19 @@ async fn main() {
     let begun = Instant::now();
     index.apply(batch).await.unwrap();
     building += begun.elapsed();
-    let size = |path: &std::path::Path| fs::metadata(path).unwrap().len() >> 20;
     println!(
         "{total} messages, {} MiB of text: built in {:.1} s, {} MiB",
         bytes >> 20,
         building.as_secs_f64(),
-        size(&path)
+        size()
     );
     println!("\nbefore it is optimized");
-    searches(&index, &vocabulary).await;
+    searches(&*index, &vocabulary).await;
     let begun = Instant::now();
     index.optimize().await.unwrap();
     while index.purge().await.unwrap() {}
-    println!("\noptimized in {:.1} s, {} MiB", begun.elapsed().as_secs_f64(), size(&path));
-    searches(&index, &vocabulary).await;
+    println!("\noptimized in {:.1} s, {} MiB", begun.elapsed().as_secs_f64(), size());
+    searches(&*index, &vocabulary).await;
     println!();
-    follow(&index, &vocabulary, &sizes).await;
-    index.close().await;
+    follow(&*index, &vocabulary, &sizes).await;
 }

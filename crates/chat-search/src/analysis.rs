@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// Raised when texts get other terms although the versions of the data are the same.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 const REVISION: u32 = 1;
 
 /// The maximum length of a word in characters. Of a longer word only the beginning counts.
@@ -19,7 +19,7 @@ pub(crate) const MAX_WORD: usize = 64;
 
 /// The versions from which the terms of a text follow. An index keeps this text, and is built again
 /// if it has changed.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn version() -> String {
     let (major, minor, update) = unicode_normalization::UNICODE_VERSION;
     format!("normalization {major}.{minor}.{update}, revision {REVISION}")

@@ -1,5 +1,5 @@
 //! The keys by which messages are ordered: the time at which they were sent, and a number that
-//! tells messages of one millisecond apart.
+//! tells messages of one millisecond apart. And how databases store numbers.
 
 use chat_protocol::Timestamp;
 
@@ -8,7 +8,7 @@ pub(crate) type Key = i64;
 
 /// How many bits of a key tell messages of one millisecond apart. If they are more than these bits
 /// can count, the others have the keys of the next milliseconds.
-const TIE_BITS: u32 = 6;
+pub(crate) const TIE_BITS: u32 = 6;
 
 /// The latest time that has a key of its own.
 const MAX_MILLIS: i64 = i64::MAX >> (TIE_BITS + 1);
@@ -22,3 +22,15 @@ pub(crate) fn first_key(sent_at: Timestamp) -> Key {
 /// How many keys an hour has.
 #[cfg(feature = "sqlite")]
 pub(crate) const HOUR_KEYS: i64 = 3_600_000 << TIE_BITS;
+
+/// A number as the API has it. Negative numbers occur only if another program has written them.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// A number as a database has it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

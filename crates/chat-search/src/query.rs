@@ -143,6 +143,11 @@ impl Query {
 
 impl Term {
     pub(crate) fn is_in(&self, terms: &str) -> bool {
+        terms.contains(&self.wanted())
+    }
+
+    /// What the [terms](analysis::terms) of a text have to contain.
+    pub(crate) fn wanted(&self) -> String {
         let mut wanted = String::from(" ");
         match self {
             Self::Word(word) => {
@@ -159,7 +164,7 @@ impl Term {
                 }
             },
         }
-        terms.contains(&wanted)
+        wanted
     }
 }
 

@@ -3,7 +3,6 @@
 mod connections;
 mod schema;
 mod search;
-mod tokens;
 mod write;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::Hours;
+use crate::key::unsigned;
 use crate::{Position, analysis};
 
 diesel::table! {
@@ -58,7 +59,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(documents, texts, rooms);
 
-/// Raised when the tables or the [tokens](super::tokens) change.
+/// Raised when the tables or the [tokens](crate::tokens) change.
 const VERSION: u32 = 1;
 
 /// Marks a file as an index of this crate, in the header of the database.
@@ -109,7 +110,7 @@ pub(super) fn stamp(connection: &mut SqliteConnection) -> QueryResult<Stamp> {
 ///   later step removes its messages.
 /// - `documents` says which message a key stands for. It is small, so that it stays in memory.
 /// - `texts` has what is needed to compare a message with a query, and to remove its tokens.
-/// - `fts` is the index from [tokens](super::tokens) to keys. It keeps no text and no positions of
+/// - `fts` is the index from [tokens](crate::tokens) to keys. It keeps no text and no positions of
 ///   words. With `secure-delete` the tokens of a removed message are taken out of its pages at
 ///   once; otherwise they would stay until the pages are merged.
 /// - `hours` has the number of messages of each hour.
@@ -155,16 +156,6 @@ pub(super) fn check(connection: &mut SqliteConnection) -> QueryResult<()> {
 pub(super) fn hours(connection: &mut SqliteConnection) -> QueryResult<Hours> {
     let rows: Vec<(i64, i64)> = hours::table.load(connection)?;
     Ok(rows.into_iter().collect())
-}
-
-/// A number as the API has it. Negative numbers occur only if another program has written them.
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
-/// A number as the database has it.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The name, epoch and numbers of a room.

@@ -11,9 +11,9 @@ use diesel::sql_types::{BigInt, Text};
 use parking_lot::RwLock;
 
 use super::Hours;
-use super::schema::{MAX_VALUES, rooms, unsigned};
-use super::tokens::{Expression, expression};
-use crate::key::{HOUR_KEYS, Key};
+use super::schema::{MAX_VALUES, rooms};
+use crate::key::{HOUR_KEYS, Key, unsigned};
+use crate::tokens::{Expression, expression};
 use crate::{Cursor, Found, Query};
 
 /// How many messages a search covers at first.
@@ -67,7 +67,8 @@ pub(super) fn search(
     } else {
         Vec::new()
     };
-    let Expression { text, is_exact } = expression(query, &ids);
+    let Expression { all, is_exact } = expression(query, &ids);
+    let text = fts_text(&all);
     let sql = if is_exact {
         "SELECT d.key, d.room, d.seq, '' AS terms FROM fts CROSS JOIN documents d ON d.key = fts.rowid
          WHERE fts MATCH ? AND fts.rowid >= ? AND fts.rowid < ? ORDER BY fts.rowid DESC"
@@ -117,6 +118,14 @@ pub(super) fn search(
     }
 }
 
+/// An expression of FTS5 that finds the messages which have one token of each of these lists. The
+/// tokens are strings, in which nothing has a special meaning.
+fn fts_text(all: &[Vec<String>]) -> String {
+    let quoted = |token: &String| format!("\"{}\"", token.replace('"', "\"\""));
+    let any = |any: &Vec<String>| format!("({})", any.iter().map(quoted).collect::<Vec<_>>().join(" OR "));
+    all.iter().map(any).collect::<Vec<_>>().join(" AND ")
+}
+
 /// The rooms of the query by their ids, and how many messages they have.
 fn searched(connection: &mut SqliteConnection, query: &Query) -> QueryResult<(HashMap<i64, Room>, i64)> {
     let mut names: HashMap<&str, &RoomName> = query.rooms.iter().map(|name| (name.as_str(), name)).collect();
@@ -158,6 +167,12 @@ fn step_start(hours: &Hours, end: Key, messages: i64) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_quoted() {
+        let all = [vec!["hel".to_owned(), "h\"".to_owned()], vec!["\u{e000}7".to_owned()]];
+        assert_eq!(fts_text(&all), "(\"hel\" OR \"h\"\"\") AND (\"\u{e000}7\")");
+    }
 
     #[test]
     fn a_step_covers_whole_hours_or_parts_of_one() {

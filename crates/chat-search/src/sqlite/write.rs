@@ -9,9 +9,9 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::Hours;
-use super::schema::{documents, fts, hours, rooms, signed, texts};
-use super::tokens::tokens;
-use crate::key::{HOUR_KEYS, Key, first_key};
+use super::schema::{documents, fts, hours, rooms, texts};
+use crate::key::{HOUR_KEYS, Key, first_key, signed};
+use crate::tokens::tokens;
 use crate::{Document, Update, analysis};
 
 /// How many messages a step of [`purge`] removes. To take the tokens of one out of a large index

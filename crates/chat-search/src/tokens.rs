@@ -1,17 +1,17 @@
-//! The tokens under which FTS5 finds a message, and the expression that finds it.
+//! The tokens under which an index in a database finds a message, and the expression that finds it.
 //!
-//! FTS5 splits what it is given at spaces only: a token has no ASCII but lower-case letters and
-//! digits. Tokens of this crate's own begin with a character for private use, which no term of a
-//! text has.
+//! Tokens are separated by spaces only: a token has no ASCII but lower-case letters and digits.
+//! Tokens of this crate's own begin with a character for private use, which no term of a text has.
 //!
 //! A message has the tokens of
 //! - its room and its author, so that a search of one room reads the messages of that room only;
 //! - its terms;
 //! - the beginnings of its words, of two to four characters, and the first character of each pair.
 //!
-//! FTS5 keeps no positions, and has an index for the beginnings of words that would be three times
-//! as large. A longer beginning, or a run of three characters and more, is found by its parts and
-//! then compared with the terms of the message ([`Expression::is_exact`]).
+//! The indexes keep no positions, and finding the beginnings of words by themselves would take
+//! FTS5 an index that is three times as large, and PostgreSQL a scan of all words that begin so. A
+//! longer beginning, or a run of three characters and more, is found by its parts and then compared
+//! with the terms of the message ([`Expression::is_exact`]).
 
 use crate::Query;
 use crate::analysis::{is_unspaced, push_pairs};
@@ -26,6 +26,10 @@ const AUTHOR: char = '\u{e001}';
 /// What the token of the beginning of a word begins with.
 const BEGINNING: char = '\u{e002}';
 
+/// What the token of a stretch of time begins with.
+#[cfg(feature = "postgres")]
+pub(crate) const TIME: char = '\u{e003}';
+
 /// The first of 128 characters that stand for ASCII in the name of an author.
 const ASCII: u32 = 0xe100;
 
@@ -33,7 +37,7 @@ const ASCII: u32 = 0xe100;
 const BEGINNINGS: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// The tokens of a message with these [terms](crate::analysis::terms), separated by spaces.
-pub(super) fn tokens(room: i64, author: &str, terms: &str) -> String {
+pub(crate) fn tokens(room: i64, author: &str, terms: &str) -> String {
     let mut tokens = String::with_capacity(terms.len() * 4 + 64);
     push_room(&mut tokens, room);
     tokens.push(' ');
@@ -76,33 +80,31 @@ fn push_author(tokens: &mut String, author: &str) {
     tokens.extend(author.chars().map(in_token));
 }
 
-/// An expression of FTS5.
-pub(super) struct Expression {
-    /// Its text.
-    pub(super) text: String,
+/// What a message has to have.
+pub(crate) struct Expression {
+    /// The message has one token of each of these lists.
+    pub(crate) all: Vec<Vec<String>>,
     /// Whether each message that it finds is one that the query finds. Otherwise the terms of the
     /// message have to be compared.
-    pub(super) is_exact: bool,
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(crate) is_exact: bool,
 }
 
 /// The expression that finds the messages of a query, of one of these rooms if there are any.
-pub(super) fn expression(query: &Query, rooms: &[i64]) -> Expression {
-    let mut all: Vec<String> = Vec::new();
+pub(crate) fn expression(query: &Query, rooms: &[i64]) -> Expression {
+    let mut all: Vec<Vec<String>> = Vec::new();
     let mut is_exact = true;
     for term in &query.terms {
         match term {
-            Term::Word(word) => all.push(quoted(word)),
+            Term::Word(word) => all.push(vec![word.clone()]),
             Term::Prefix(prefix) => {
                 let end = prefix.char_indices().nth(*BEGINNINGS.end());
                 match end.and_then(|(end, _)| prefix.get(..end)) {
                     Some(beginning) => {
                         is_exact = false;
-                        all.push(quoted(&format!("{BEGINNING}{beginning}")));
+                        all.push(vec![format!("{BEGINNING}{beginning}")]);
                     }
-                    None => {
-                        let longer = quoted(&format!("{BEGINNING}{prefix}"));
-                        all.push(format!("({} OR {longer})", quoted(prefix)));
-                    }
+                    None => all.push(vec![prefix.clone(), format!("{BEGINNING}{prefix}")]),
                 }
             }
             Term::Run(run) => {
@@ -112,34 +114,26 @@ pub(super) fn expression(query: &Query, rooms: &[i64]) -> Expression {
                     [single] => parts.push(*single),
                     run => push_pairs(&mut parts, run),
                 }
-                all.extend(parts.split_ascii_whitespace().map(quoted));
+                all.extend(parts.split_ascii_whitespace().map(|part| vec![part.to_owned()]));
             }
         }
     }
     if let Some(author) = &query.from {
         let mut token = String::new();
         push_author(&mut token, author.as_str());
-        all.push(quoted(&token));
+        all.push(vec![token]);
     }
     if !rooms.is_empty() {
-        let one_of: Vec<_> = rooms
-            .iter()
-            .map(|room| {
-                let mut token = String::new();
-                push_room(&mut token, *room);
-                quoted(&token)
-            })
-            .collect();
-        all.push(format!("({})", one_of.join(" OR ")));
+        let token = |room: &i64| {
+            let mut token = String::new();
+            push_room(&mut token, *room);
+            token
+        };
+        all.push(rooms.iter().map(token).collect());
     }
     all.sort_unstable();
     all.dedup();
-    Expression { text: all.join(" AND "), is_exact }
-}
-
-/// A token as a string of FTS5, in which nothing has a special meaning.
-fn quoted(token: &str) -> String {
-    format!("\"{}\"", token.replace('"', "\"\""))
+    Expression { all, is_exact }
 }
 
 #[cfg(test)]
@@ -156,14 +150,25 @@ mod tests {
 
     #[test]
     fn an_expression_says_whether_it_is_exact() {
-        let expression = |text: &str, rooms: &[i64]| {
-            let Expression { text, is_exact } = expression(&Query::new(text, Vec::new()).unwrap(), rooms);
-            (text, is_exact)
-        };
-        assert_eq!(expression("hello ", &[]), ("\"hello\"".into(), true));
-        assert_eq!(expression("hel", &[7]).0, "(\"hel\" OR \"\u{e002}hel\") AND (\"\u{e000}7\")");
-        assert_eq!(expression("hello", &[]), ("\"\u{e002}hell\"".into(), false));
-        assert_eq!(expression("世界", &[]), ("\"世界\"".into(), true));
-        assert_eq!(expression("世界人", &[]), ("\"世界\" AND \"界人\"".into(), false));
+        for (text, rooms, expected, is_exact) in [
+            ("hello ", &[][..], &[&["hello"][..]][..], true),
+            ("hel", &[7, 8], &[&["hel", "\u{e002}hel"], &["\u{e000}7", "\u{e000}8"]], true),
+            ("hello", &[], &[&["\u{e002}hell"]], false),
+            ("世界", &[], &[&["世界"]], true),
+            ("世界人", &[], &[&["世界"], &["界人"]], false),
+        ] {
+            let expression = expression(&Query::new(text, Vec::new()).unwrap(), rooms);
+            assert_eq!(
+                (expression.all, expression.is_exact),
+                (
+                    expected
+                        .iter()
+                        .map(|any| any.iter().map(|token| (*token).to_owned()).collect())
+                        .collect(),
+                    is_exact
+                ),
+                "{text:?}"
+            );
+        }
     }
 }
