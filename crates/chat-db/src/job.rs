@@ -11,6 +11,7 @@ use crate::{DbError, SyncMode};
 /// the commit.
 pub(crate) trait Work<C>: Send {
     /// What its commit has to survive.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))] // the server decides
     fn sync_mode(&self) -> SyncMode;
     /// Runs the statements and keeps their result. A returned error fails the whole transaction.
     fn run(&mut self, connection: &mut C) -> Result<(), DbError>;
@@ -26,6 +27,7 @@ pub(crate) struct Job<T, F, D>
 where
     D: FnOnce(Result<T, DbError>),
 {
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))] // the server decides
     sync_mode: SyncMode,
     /// `None` after it ran.
     work: Option<F>,

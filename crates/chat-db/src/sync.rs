@@ -12,6 +12,7 @@ pub enum SyncMode {
     Full,
 }
 
+#[cfg(feature = "sqlite")]
 impl SyncMode {
     /// The mode of a new connection that writes.
     pub(crate) const INITIAL: Self = Self::Normal;

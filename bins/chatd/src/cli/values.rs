@@ -2,7 +2,6 @@
 //! value that was found.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 

@@ -73,7 +73,6 @@ fn build(location: &DatabaseLocation) -> Result<String, SearchCommandError> {
             let url = url.resolve(location.database_password_file.0.as_deref())?;
             let database = postgres::Database::open(&url, &postgres::Options::default())?;
             let progress = runtime.block_on(async {
-                PostgresIndex::clear(&database).await?;
                 let index = PostgresIndex::open(database.clone()).await?;
                 let history = PostgresHistory::open(database.clone()).await?;
                 let built = show(&PostgresHistoryLog::new(database.clone()), history, &index).await;

@@ -29,11 +29,15 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Settings of each connection. A statement that waits for a lock, or a transaction that waits for
-/// this program, ends before others give up.
-fn setup() -> String {
+/// this program, ends before others give up. Migrations may take long.
+fn setup(has_limits: bool) -> String {
+    let quiet = "SET client_min_messages = warning";
+    if !has_limits {
+        return quiet.to_owned();
+    }
     format!(
-        "SET statement_timeout = {}; SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 10000; \
-         SET client_min_messages = warning",
+        "{quiet}; SET statement_timeout = {}; SET lock_timeout = 5000; \
+         SET idle_in_transaction_session_timeout = 10000",
         STATEMENT_TIMEOUT.as_millis()
     )
 }
@@ -145,9 +149,7 @@ impl Link {
         })?;
         NEXT.set(Some(Driver { runtime: Arc::clone(&runtime), socket: socket.abort_handle(), limit }));
         let mut connection = DbConnection::from(inner);
-        if limit.is_some() {
-            connection.batch_execute(&setup()).map_err(|error| DbError::failure(&error))?;
-        }
+        connection.batch_execute(&setup(limit.is_some())).map_err(|error| DbError::failure(&error))?;
         Ok(Self { connection, socket, runtime })
     }
 
