@@ -134,8 +134,8 @@ impl Proxy {
         self.faults.send_modify(|faults| faults.stalled = Some(direction));
     }
 
-    /// Forwards everything later by a duration, in each direction. A direction of a connection holds
-    /// back 1 MiB at most, and then the sender has to wait.
+    /// Forwards everything later by a duration, in each direction. A direction of a connection
+    /// holds back 1 MiB at most, and then the sender has to wait.
     pub fn delay(&self, delay: Duration) {
         self.faults.send_modify(|faults| faults.delay = delay);
     }

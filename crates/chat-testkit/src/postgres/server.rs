@@ -20,7 +20,8 @@ use super::home::Home;
 use super::programs::{output, unprivileged};
 use crate::port::ReservedPort;
 
-/// The maximum duration of a start or a stop. Recovery after a kill takes a while on a busy machine.
+/// The maximum duration of a start or a stop. Recovery after a kill takes a while on a busy
+/// machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time between two looks at a server that starts or stops.
