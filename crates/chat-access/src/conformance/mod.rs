@@ -100,8 +100,8 @@ macro_rules! __with_access_tests {
 /// Makes a test (`#[tokio::test]`, on a runtime with several threads) of each test of the suite.
 ///
 /// The argument is the path of an async function that returns
-/// [`Access`](crate::conformance::Access), or `Option<Access>`: with `None`, the test is skipped. The
-/// calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
+/// [`Access`](crate::conformance::Access), or `Option<Access>`: with `None`, the test is skipped.
+/// The calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:path) => {

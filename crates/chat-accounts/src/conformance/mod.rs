@@ -117,8 +117,8 @@ macro_rules! __with_account_tests {
 /// Makes a test (`#[tokio::test]`, on a runtime with several threads) of each test of the suite.
 ///
 /// The argument is the path of an async function that returns
-/// [`Accounts`](crate::conformance::Accounts), or `Option<Accounts>`: with `None`, the test is skipped. The
-/// calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
+/// [`Accounts`](crate::conformance::Accounts), or `Option<Accounts>`: with `None`, the test is
+/// skipped. The calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:path) => {

@@ -73,10 +73,11 @@ fn outcome<T, E>(done: Done<T, E>) -> QueryResult<Result<T, E>> {
 impl DurableAccounts {
     /// The store on an open database.
     ///
-    /// If this is not the database that was closed ([`Database::is_unchanged`]), it may be a restored
-    /// backup with tokens that were removed since: then all tokens are removed. The same happens if
-    /// it is replaced later ([`Database::on_replaced`]). If this program has newer data about names
-    /// that look alike than the one before, what is stored about the names is computed again.
+    /// If this is not the database that was closed ([`Database::is_unchanged`]), it may be a
+    /// restored backup with tokens that were removed since: then all tokens are removed. The same
+    /// happens if it is replaced later ([`Database::on_replaced`]). If this program has newer data
+    /// about names that look alike than the one before, what is stored about the names is computed
+    /// again.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -127,8 +128,8 @@ impl DurableAccounts {
     }
 }
 
-/// Makes the database ready for this process. Returns how many tokens were removed because it is not
-/// known whether they are still valid.
+/// Makes the database ready for this process. Returns how many tokens were removed because it is
+/// not known whether they are still valid.
 fn begin(connection: &mut DbConnection, taken: &Taken, is_unchanged: bool) -> Done<u64> {
     names::update(connection, &crate::look_alike_version())?;
     let removed = if is_unchanged { 0 } else { tokens::remove_all(connection)? };

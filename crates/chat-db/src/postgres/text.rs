@@ -1,8 +1,8 @@
 //! Texts that may contain NUL (U+0000), which PostgreSQL can't store.
 //!
 //! A stored text has U+0001 U+0001 for U+0000, and U+0001 U+0002 for U+0001. So stored texts are
-//! equal, and in the order of their code points, exactly if the texts are. Nearly no text has one of
-//! the two characters, and all others are stored as they are.
+//! equal, and in the order of their code points, exactly if the texts are. Nearly no text has one
+//! of the two characters, and all others are stored as they are.
 
 use std::borrow::Cow;
 
@@ -20,8 +20,8 @@ pub fn to_stored(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text that was stored in this form. What is not an escape, and was written by another program,
-/// stays as it is.
+/// The text that was stored in this form. What is not an escape, and was written by another
+/// program, stays as it is.
 pub fn from_stored(stored: String) -> String {
     if !stored.contains(ESCAPE) {
         return stored;
