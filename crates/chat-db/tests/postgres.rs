@@ -262,6 +262,36 @@ async fn a_promoted_standby_is_another_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_files_is_another_database() {
+    for has_new_timeline in [true, false] {
+        let server = Server::builder().durable().start();
+        let proxy = Proxy::start(server.address());
+        let database = open(&server.url_at(proxy.address(), "postgres")).await.unwrap();
+        let replaced = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&replaced);
+        database.on_replaced(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        database.write(insert(1)).await.unwrap();
+        let copy = if has_new_timeline { server.restored_copy() } else { server.copy() };
+        // what was written since, the copy does not have
+        for n in 2..200 {
+            database.write(insert(n)).await.unwrap();
+        }
+        // a new connection sees how far the log has come
+        proxy.cut();
+        until("the database works again", async || database.check().await.is_ok()).await;
+        assert_eq!(replaced.load(Ordering::SeqCst), 0);
+        server.kill();
+        proxy.set_server(copy.address());
+        until("the copy is taken", async || database.check().await.is_ok()).await;
+        assert_eq!(replaced.load(Ordering::SeqCst), 1, "{has_new_timeline}");
+        database.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_are_an_error_and_no_end() {
     let server = Server::builder().max_connections(12).start();
     let database = open(&server.url("postgres")).await.unwrap();

@@ -1,6 +1,7 @@
 //! Keeps the database for this process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{DbConnection, EXCHANGE_TIMEOUT, Link};
-use super::identity;
+use super::identity::{self, State};
 use super::url::Url;
 use crate::DbError;
 
@@ -22,6 +23,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait between two attempts to take the database.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often the database is looked at while nothing seems to be wrong.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// What runs in the transaction that takes another database than the one that was in use.
 pub(crate) type OnReplaced = Box<dyn FnMut(&mut DbConnection) -> QueryResult<()> + Send>;
 
@@ -30,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) url: Url,
     pub(crate) tls: MakeRustlsConnect,
     ownership: Mutex<Ownership>,
+    /// The greatest position of the server's log that was seen.
+    position: AtomicI64,
     /// Wakes the guard: a connection has met another database, or the database was closed.
     wake: Notify,
     on_replaced: Mutex<Vec<OnReplaced>>,
@@ -85,6 +91,11 @@ impl Shared {
         }
     }
 
+    /// Whether this is the state of a database that is not older than what was seen before.
+    pub(crate) fn is_current(&self, state: &State) -> bool {
+        self.position.fetch_max(state.position, Ordering::Relaxed) <= state.position
+    }
+
     /// A connection has met another database, or another incarnation.
     pub(crate) fn suspect(&self) {
         self.wake.notify_one();
@@ -109,7 +120,7 @@ impl Shared {
             Ownership::Closed => return Ok(()),
         };
         let mut hooks = self.on_replaced.lock();
-        let (owned, is_unchanged) = own(&mut link.connection, Some(&before), &mut hooks)?;
+        let (owned, is_unchanged) = own(&mut link.connection, Some((self, &before)), &mut hooks)?;
         drop(hooks);
         if !is_unchanged {
             tracing::warn!(
@@ -145,8 +156,14 @@ impl Guard {
         }
         let (owned, is_unchanged) = own(&mut link.connection, None, &mut [])?;
         let ownership = Mutex::new(Ownership::Owned(owned));
-        let shared =
-            Arc::new(Shared { url, tls, ownership, wake: Notify::new(), on_replaced: Mutex::default() });
+        let shared = Arc::new(Shared {
+            url,
+            tls,
+            ownership,
+            position: AtomicI64::new(0),
+            wake: Notify::new(),
+            on_replaced: Mutex::default(),
+        });
         let kept = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("chat-db-guard".into())
@@ -179,22 +196,24 @@ impl Drop for Guard {
 }
 
 /// Makes the database this process's, on a connection that has the lock. Returns whether it is the
-/// one that was last in use, by `before` if there is one.
+/// one that was last in use, by this process as `before` says, if there is something.
 fn own(
     connection: &mut DbConnection,
-    before: Option<&Owned>,
+    before: Option<(&Shared, &Owned)>,
     hooks: &mut [OnReplaced],
 ) -> Result<(Owned, bool), DbError> {
     let taken = connection.transaction(|connection| {
         let state = identity::read(connection)?;
         let is_same = state.known_identity.as_ref() == Some(&state.identity);
-        let is_ours = before.is_none_or(|owned| state.incarnation.as_deref() == Some(&*owned.incarnation));
+        let is_ours = before.is_none_or(|(shared, owned)| {
+            shared.is_current(&state) && state.incarnation.as_deref() == Some(&*owned.incarnation)
+        });
         let identity: Arc<str> = state.identity.into();
-        if let Some(owned) = before
-            && is_same
-            && is_ours
-        {
-            return Ok((Owned { identity, ..owned.clone() }, true));
+        if let Some((shared, owned)) = before {
+            if is_same && is_ours {
+                return Ok((Owned { identity, ..owned.clone() }, true));
+            }
+            shared.position.store(state.position, Ordering::Relaxed);
         }
         let incarnation: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
         identity::write(connection, &identity, &incarnation)?;
@@ -214,7 +233,9 @@ fn keep(shared: &Shared, link: Link) {
             let runtime = Arc::clone(&link.runtime);
             runtime.block_on(async {
                 let woken = std::pin::pin!(shared.wake.notified());
-                futures::future::select(&mut link.socket, woken).await;
+                let event = futures::future::select(&mut link.socket, woken);
+                // what time brings is looked at below, too
+                let _ = tokio::time::timeout(CHECK_INTERVAL, event).await;
             });
         } else {
             std::thread::sleep(RETRY_INTERVAL);

@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::connection::DbConnection;
 
@@ -23,6 +23,10 @@ pub(crate) struct State {
     /// The identity when it was last used.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) known_identity: Option<String>,
+    /// How far the server's log has been written. It only grows, except if the server was replaced by
+    /// an older copy of itself.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) position: i64,
     /// A random text of the process that uses it, or last used it.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) incarnation: Option<String>,
@@ -33,6 +37,7 @@ pub(crate) fn read(connection: &mut DbConnection) -> QueryResult<State> {
     diesel::sql_query(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || d.oid || '/' \
                 || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS identity, \
+                (pg_current_wal_insert_lsn() - '0/0')::BIGINT AS position, \
                 s.identity AS known_identity, s.incarnation AS incarnation \
          FROM pg_database d LEFT JOIN database_state s ON true WHERE d.datname = current_database()",
     )

@@ -70,7 +70,10 @@ impl Session {
     fn connect(&self, owned: &Owned) -> Result<Link, DbError> {
         let mut link = Link::open(&self.shared.url, &self.shared.tls, Some(EXCHANGE_TIMEOUT))?;
         let state = identity::read(&mut link.connection).map_err(|error| DbError::failure(&error))?;
-        if state.identity != *owned.identity || state.incarnation.as_deref() != Some(&*owned.incarnation) {
+        let is_same = state.identity == *owned.identity
+            && state.incarnation.as_deref() == Some(&*owned.incarnation)
+            && self.shared.is_current(&state);
+        if !is_same {
             self.shared.suspect();
             return Err(DbError::failure(&"the database is another one than before; it is being taken over"));
         }
