@@ -43,12 +43,12 @@ impl Day {
     }
 
     /// The number of days since [`FIRST`](Self::FIRST).
-    pub(crate) fn number(self) -> i64 {
+    pub fn number(self) -> i64 {
         i64::from(self.0.to_julian_day() - Self::FIRST.0.to_julian_day())
     }
 
     /// The day with this [`number`](Self::number). A number out of range gives the nearest day.
-    pub(crate) fn from_number(number: i64) -> Self {
+    pub fn from_number(number: i64) -> Self {
         let number = number.clamp(0, Self::LAST.number());
         let date = i32::try_from(number)
             .ok()
