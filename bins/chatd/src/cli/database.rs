@@ -58,7 +58,8 @@ impl PostgresUrl {
         let url = match password_file {
             Some(path) => {
                 let read = fs::read_to_string(path);
-                let read = read.map_err(|source| DatabaseUrlError::PasswordFile { path: path.into(), source });
+                let read =
+                    read.map_err(|source| DatabaseUrlError::PasswordFile { path: path.into(), source });
                 url.or_password(read?.trim_end_matches(['\r', '\n']))
             }
             None => url,

@@ -23,11 +23,11 @@ pub(crate) use account::{AccountArguments, AccountCommand, PasswordSource};
 pub(crate) use admin::{
     Admin, AdminCommand, AnnouncementCommand, Author, Confirmation, ModerationArgs, Target,
 };
+pub(crate) use database::{Database, DatabaseUrlError, PostgresUrl};
 pub(crate) use log_filter::LogFilter;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};
 pub(crate) use text::plural;
-pub(crate) use database::{Database, DatabaseUrlError, PostgresUrl};
 pub(crate) use values::{Address, LogFormat, MemoryLimit, OrOff, Switch};
 
 /// The configuration file that is read if no other file is named and it exists.
@@ -129,7 +129,13 @@ pub(crate) struct DatabaseLocation {
     pub(crate) database: Database,
 
     /// File with the password for PostgreSQL
-    #[arg(long, env = "CHATD_DATABASE_PASSWORD_FILE", value_name = "PATH", default_value = "off", hide_default_value = true)]
+    #[arg(
+        long,
+        env = "CHATD_DATABASE_PASSWORD_FILE",
+        value_name = "PATH",
+        default_value = "off",
+        hide_default_value = true
+    )]
     pub(crate) database_password_file: OrOff<PathBuf>,
 
     /// Configuration file of the server [default: chatd.toml in the current folder, if it exists]

@@ -15,11 +15,11 @@ use chat_server::{
 };
 use clap::{ArgGroup, Args, Command};
 
+use super::database::{Connections, Database};
 use super::values::{
     Address, Age, ClientAddressHeader, Count, CreationMode, Fraction, LogFormat, MemoryLimit,
     NewAccountLimits, OrOff, RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
-use super::database::{Connections, Database};
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
 /// The group of the options that a reload (SIGHUP) applies to a running server. An option is in it

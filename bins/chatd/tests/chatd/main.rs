@@ -24,6 +24,7 @@ mod memory;
 mod metrics;
 mod package;
 mod packaging;
+mod postgres;
 mod process;
 mod proxies;
 mod read_only;

@@ -14,7 +14,8 @@ use chat_server::Config;
 use chat_usage::Usage;
 
 use crate::cli::{
-    DEFAULT_ADMIN_LISTEN, DatabaseUrlError, FilterFileError, JwtOptionsError, Options, Secret, Switch, TokenError,
+    DEFAULT_ADMIN_LISTEN, DatabaseUrlError, FilterFileError, JwtOptionsError, Options, Secret, Switch,
+    TokenError,
 };
 use crate::config::Configuration;
 use crate::runtime::certificate::{self, CertificateError};

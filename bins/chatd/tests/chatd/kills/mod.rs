@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_testkit::http::try_status;
+use chat_testkit::needs::{self, Need};
+use chat_testkit::postgres::Server;
 use chat_testkit::v2::{Session, guest_token};
 use chat_testkit::{Seen, soon};
 use futures::future::join_all;
@@ -20,6 +22,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::sync::{Barrier, Notify};
 
 use crate::process::{Running, chatd};
@@ -27,6 +30,7 @@ use reactions::{EMOJI, Key, Outcome, Reactions};
 use reader::{Reader, State, edited, seq, state};
 
 const ROUNDS: usize = 50;
+const POSTGRES_ROUNDS: usize = 5;
 const WRITERS: usize = 20;
 const READERS: usize = 3;
 const ROOMS: usize = 4;
@@ -293,10 +297,47 @@ fn seed() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
+    let folder = tempfile::tempdir().unwrap();
+    kill_under_load(&folder, ROUNDS, &[], || ()).await;
+}
+
+/// The number of rounds with PostgreSQL. `ROUNDS` sets another one.
+fn postgres_rounds() -> usize {
+    std::env::var("ROUNDS").map_or(POSTGRES_ROUNDS, |rounds| rounds.parse().expect("ROUNDS is a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_on_postgres_lose_no_acked_and_no_delivered_message() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
+    let postgres = Server::builder().durable().start();
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--database", &postgres.url("postgres")];
+    kill_under_load(&folder, postgres_rounds(), &arguments, || ()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_of_postgres_lose_no_acked_and_no_delivered_message() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
+    let postgres = Server::builder().durable().start();
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--database", &postgres.url("postgres")];
+    let kill = || {
+        postgres.kill();
+        postgres.restart();
+    };
+    kill_under_load(&folder, postgres_rounds(), &arguments, kill).await;
+}
+
+/// Runs a server with these arguments and kills it, after `kill`, in each of the rounds. Then checks
+/// what is stored.
+async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kill: impl Fn()) {
     let seed = seed();
     println!("SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let folder = tempfile::tempdir().unwrap();
     let acks = Arc::new(Acks::default());
     let mut writers: Vec<_> = (0..WRITERS)
         .map(|number| Writer {
@@ -315,9 +356,9 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
     std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
     let start = || {
         let arguments = ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token"];
-        Running::start(chatd(folder.path()).args(arguments))
+        Running::start(chatd(folder.path()).args(arguments).args(database))
     };
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut server = start();
         let (address, admin) = (server.address, server.admin.unwrap());
         acks.count.store(0, Ordering::Relaxed);
@@ -343,6 +384,7 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         let reading: Vec<_> = reading.collect();
         let erasing = tokio::spawn(erase(admin, erased));
         soon("enough acks", acks.reached.notified()).await;
+        kill();
         server.signal(Signal::KILL);
         server.end_within(Duration::from_secs(10)).await;
         writers = join_all(writing).await.into_iter().map(Result::unwrap).collect();
@@ -390,7 +432,7 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             let text = log[seq].text.as_ref();
             assert_eq!(text.and_then(|text| text.reply_to), writer.replies.get(id).copied(), "{id}");
         }
-        assert!(writer.acked.len() > ROUNDS, "every round has acks: {}", writer.acked.len());
+        assert!(writer.acked.len() > rounds, "every round has acks: {}", writer.acked.len());
     }
     for (log, _) in &stored {
         let ids: Vec<_> = log.values().filter_map(State::id).collect();
@@ -414,7 +456,7 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             reader.number,
             delivered.len()
         );
-        assert!(delivered.len() > ROUNDS && *edits > ROUNDS && *deletions > 0 && *recoveries > ROUNDS / 2);
-        assert!(*reacted > ROUNDS);
+        assert!(delivered.len() > rounds && *edits > rounds && *deletions > 0 && *recoveries > rounds / 2);
+        assert!(*reacted > rounds);
     }
 }
