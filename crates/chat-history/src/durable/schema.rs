@@ -204,7 +204,7 @@ impl Rows {
             Some(body) => {
                 let user = parsed(&mut self.users, row.user).map_err(|error| fault(&error))?;
                 let from = parsed(&mut self.names, row.username).map_err(|error| fault(&error))?;
-                let id = row.id.parse().map_err(|error| fault(&error))?;
+                let id = from_stored(row.id).parse().map_err(|error| fault(&error))?;
                 let mut text = Text::new(id, user, from, from_stored(body));
                 text.edited_at = row.edited_at.map(Timestamp::from_millis);
                 if let (Some(seq), Some(user), Some(from)) =

@@ -89,7 +89,7 @@ pub(super) fn append(
     .bind::<Array<BigInt>, _>(column(posted, |posted| posted.room_id))
     .bind::<Array<Text>, _>(column(posted, |posted| posted.message.user.as_str()))
     .bind::<Array<Text>, _>(column(posted, |posted| posted.message.from.as_str()))
-    .bind::<Array<Text>, _>(column(posted, |posted| posted.message.id.as_str()))
+    .bind::<Array<Text>, _>(column(posted, |posted| to_stored(posted.message.id.as_str())))
     .bind::<Array<Nullable<BigInt>>, _>(column(posted, |posted| posted.digest))
     .bind::<Array<Text>, _>(column(posted, |posted| to_stored(&posted.message.body)))
     .bind::<Array<Nullable<BigInt>>, _>(column(posted, |posted| {

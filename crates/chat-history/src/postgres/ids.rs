@@ -5,8 +5,8 @@ use chat_protocol::Timestamp;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::DbConnection;
 use super::durable::claim::{Claim, First, KEPT_FOR};
+use super::{DbConnection, to_stored};
 
 diesel::table! {
     message_ids (room_id, user, message_id) {
@@ -34,7 +34,7 @@ pub(super) fn first(
     now: Timestamp,
 ) -> QueryResult<Option<First>> {
     let found = message_ids::table
-        .find((room_id, claim.user.as_str(), claim.id.as_str()))
+        .find((room_id, claim.user.as_str(), to_stored(claim.id.as_str())))
         .filter(message_ids::sent_at.ge(since(now)))
         .select((message_ids::seq, message_ids::digest, message_ids::username, message_ids::sent_at))
         .first::<(i64, i64, String, i64)>(connection)
@@ -66,7 +66,7 @@ pub(super) fn claim(
     let key = (
         message_ids::room_id.eq(room_id),
         message_ids::user.eq(claim.user.as_str()),
-        message_ids::message_id.eq(claim.id.as_str()),
+        message_ids::message_id.eq(to_stored(claim.id.as_str())),
     );
     diesel::insert_into(message_ids::table)
         .values((key, state))

@@ -3,6 +3,7 @@
 
 mod memory;
 mod model;
+mod postgres;
 mod sqlite;
 mod support;
 mod users;

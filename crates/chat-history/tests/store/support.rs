@@ -9,6 +9,7 @@ use chat_history::{
     MemoryHistory, PostgresHistory, PostgresHistoryLog, PostgresUserMessages, SqliteHistory,
     SqliteHistoryLog, SqliteUserMessages,
 };
+use chat_testkit::needs::{self, Need};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -48,30 +49,35 @@ pub(crate) async fn sqlite_log() -> Log {
     Log::new(store, SqliteHistoryLog::new(database)).with_guard(file)
 }
 
-pub(crate) async fn postgres() -> History {
-    let database = Postgres::new();
+pub(crate) async fn postgres() -> Option<History> {
+    let database = Postgres::new()?;
     let (_, store) = database.open().await;
-    History::new(store).with_guard(database)
+    Some(History::new(store).with_guard(database))
 }
 
-pub(crate) async fn postgres_users() -> Users {
-    let database = Postgres::new();
+pub(crate) async fn postgres_users() -> Option<Users> {
+    let database = Postgres::new()?;
     let (opened, store) = database.open().await;
-    Users::new(store, PostgresUserMessages::new(opened)).with_guard(database)
+    Some(Users::new(store, PostgresUserMessages::new(opened)).with_guard(database))
 }
 
-pub(crate) async fn postgres_log() -> Log {
-    let database = Postgres::new();
+pub(crate) async fn postgres_log() -> Option<Log> {
+    let database = Postgres::new()?;
     let (opened, store) = database.open().await;
-    Log::new(store, PostgresHistoryLog::new(opened)).with_guard(database)
+    Some(Log::new(store, PostgresHistoryLog::new(opened)).with_guard(database))
 }
 
 /// A database on a PostgreSQL server.
 pub(crate) struct Postgres(chat_testkit::postgres::Database);
 
 impl Postgres {
-    pub(crate) fn new() -> Self {
-        Self(chat_testkit::postgres::shared())
+    /// `None` if this machine does not have PostgreSQL.
+    pub(crate) fn new() -> Option<Self> {
+        needs::are_met(&[Need::Postgres]).then(|| Self(chat_testkit::postgres::shared()))
+    }
+
+    pub(crate) fn server(&self) -> &chat_testkit::postgres::Database {
+        &self.0
     }
 
     pub(crate) async fn open(&self) -> (postgres::Database, PostgresHistory) {
