@@ -94,6 +94,38 @@ async fn a_failing_write_does_not_affect_others() {
     database.write(insert(20)).await.unwrap();
 }
 
+/// Connections that are made at the same time do not take each other for outdated ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_made_at_the_same_time() {
+    let server = shared();
+    for _ in 0..10 {
+        let database = open(server.url()).await.unwrap();
+        let clone = database.clone();
+        let writing = tokio::spawn(async move {
+            clone
+                .write(|connection| {
+                    // moves the position of the server's log
+                    diesel::sql_query("CREATE TEMPORARY TABLE t AS SELECT generate_series(1, 10000)")
+                        .execute(connection)?;
+                    diesel::sql_query("DROP TABLE t").execute(connection).map(drop)
+                })
+                .await
+        });
+        let reads = (0..4).map(|_| count(&database));
+        let appends = (0..4).map(|n| {
+            let (sender, result) = tokio::sync::oneshot::channel();
+            database.append(n, |_| Ok(()), move |appended| drop(sender.send(appended)));
+            result
+        });
+        let (reads, appends) =
+            tokio::join!(futures::future::join_all(reads), futures::future::join_all(appends));
+        reads.into_iter().for_each(|read| drop(read.unwrap()));
+        appends.into_iter().for_each(|appended| appended.unwrap().unwrap());
+        writing.await.unwrap().unwrap();
+        database.close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_at_a_time() {
     let server = shared();

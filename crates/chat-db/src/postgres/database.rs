@@ -74,11 +74,14 @@ impl Fence {
     /// # Errors
     /// Any error of the database.
     pub fn check(&self, connection: &mut DbConnection) -> QueryResult<()> {
-        diesel::sql_query("SELECT chatd_fence($1)")
-            .bind::<diesel::sql_types::Text, _>(self.incarnation())
-            .execute(connection)
-            .map(drop)
+        // prepared once for each connection, unlike `diesel::sql_query`
+        diesel::select(chatd_fence(self.incarnation())).execute(connection).map(drop)
     }
+}
+
+diesel::define_sql_function! {
+    /// Fails unless the database is used by this incarnation.
+    fn chatd_fence(incarnation: diesel::sql_types::Text) -> diesel::sql_types::Bool;
 }
 
 /// An open database: the connections of this process, and the lock that excludes others. Clones

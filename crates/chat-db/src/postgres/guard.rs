@@ -91,9 +91,15 @@ impl Shared {
         }
     }
 
-    /// Whether this is the state of a database that is not older than what was seen before.
-    pub(crate) fn is_current(&self, state: &State) -> bool {
-        self.position.fetch_max(state.position, Ordering::Relaxed) <= state.position
+    /// Reads the state of the database. Returns also whether it is older than what was seen before
+    /// the call.
+    pub(crate) fn read_state(&self, connection: &mut DbConnection) -> QueryResult<(State, bool)> {
+        // before the query: other connections read at the same time
+        let seen = self.position.load(Ordering::Relaxed);
+        let state = identity::read(connection)?;
+        self.position.fetch_max(state.position, Ordering::Relaxed);
+        let is_older = state.position < seen;
+        Ok((state, is_older))
     }
 
     /// A connection has met another database, or another incarnation.
@@ -203,11 +209,13 @@ fn own(
     hooks: &mut [OnReplaced],
 ) -> Result<(Owned, bool), DbError> {
     let taken = connection.transaction(|connection| {
-        let state = identity::read(connection)?;
+        let (state, is_older) = match before {
+            Some((shared, _)) => shared.read_state(connection)?,
+            None => (identity::read(connection)?, false),
+        };
         let is_same = state.known_identity.as_ref() == Some(&state.identity);
-        let is_ours = before.is_none_or(|(shared, owned)| {
-            shared.is_current(&state) && state.incarnation.as_deref() == Some(&*owned.incarnation)
-        });
+        let is_ours = before
+            .is_none_or(|(_, owned)| !is_older && state.incarnation.as_deref() == Some(&*owned.incarnation));
         let identity: Arc<str> = state.identity.into();
         if let Some((shared, owned)) = before {
             if is_same && is_ours {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::connection::{EXCHANGE_TIMEOUT, Link};
 use super::guard::{Owned, Shared};
-use super::identity;
 use crate::DbError;
 
 /// After a failed attempt to connect, work fails at once for this long: otherwise each piece of
@@ -69,10 +68,11 @@ impl Session {
 
     fn connect(&self, owned: &Owned) -> Result<Link, DbError> {
         let mut link = Link::open(&self.shared.url, &self.shared.tls, Some(EXCHANGE_TIMEOUT))?;
-        let state = identity::read(&mut link.connection).map_err(|error| DbError::failure(&error))?;
+        let (state, is_older) =
+            self.shared.read_state(&mut link.connection).map_err(|error| DbError::failure(&error))?;
         let is_same = state.identity == *owned.identity
             && state.incarnation.as_deref() == Some(&*owned.incarnation)
-            && self.shared.is_current(&state);
+            && !is_older;
         if !is_same {
             self.shared.suspect();
             return Err(DbError::failure(&"the database is another one than before; it is being taken over"));

@@ -13,7 +13,8 @@ use append::Appender;
 use chat_db::postgres::text::{from_stored, to_stored};
 use chat_db::postgres::{Backend, Database, DbConnection, Fence, overwriting, snapshot};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
+use durable::schema::rooms;
 
 pub use durable::{
     DurableHistory as PostgresHistory, DurableHistoryLog as PostgresHistoryLog,
@@ -42,9 +43,13 @@ fn room_transaction<T>(
 }
 
 /// Locks rooms in the order of their ids, so that two transactions never wait for each other.
-fn lock_rooms(connection: &mut DbConnection, rooms: &[i64]) -> QueryResult<()> {
-    diesel::sql_query("SELECT FROM rooms WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
-        .bind::<diesel::sql_types::Array<BigInt>, _>(rooms)
-        .execute(connection)
-        .map(drop)
+fn lock_rooms(connection: &mut DbConnection, ids: &[i64]) -> QueryResult<()> {
+    let locked: Vec<i64> = rooms::table
+        .filter(rooms::id.eq_any(ids))
+        .order(rooms::id)
+        .for_no_key_update()
+        .select(rooms::id)
+        .load(connection)?;
+    debug_assert_eq!(locked.len(), ids.len(), "rooms are never removed");
+    Ok(())
 }

@@ -21,7 +21,7 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Barrier, Notify};
 
@@ -54,6 +54,12 @@ const TOKEN: &str = "0123456789abcdef-of-the-operator";
 
 fn room(of: usize) -> String {
     format!("r{}", of % ROOMS)
+}
+
+/// Whether the database was killed, so that it is not known what became of a command: as if the
+/// server was.
+fn is_end(frame: &Value) -> bool {
+    frame["code"] == "store_unavailable"
 }
 
 /// Counts acks and notifies when there are enough for a round.
@@ -138,6 +144,9 @@ impl Writer {
                 }
             }
             let Seen::Event(frame) = session.client.see().await else { return };
+            if is_end(&frame) {
+                return;
+            }
             if let Some(((target, emoji), is_added)) = self.reactions.answered(&frame) {
                 // some change their mind
                 let changes = is_added && target.is_multiple_of(4) && self.number.is_multiple_of(2);
@@ -280,6 +289,7 @@ async fn erase(admin: SocketAddr, users: Vec<String>) {
         let path = format!("/v1/users/{user}/messages");
         let authorization = format!("Authorization: Bearer {TOKEN}");
         match try_status(admin, "DELETE", &path, &[&authorization]).await {
+            Some(503) => return,
             Some(status) => assert_eq!(status, 200),
             // the server is gone
             None => return,
@@ -456,7 +466,9 @@ async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kil
             reader.number,
             delivered.len()
         );
-        assert!(delivered.len() > rounds && *edits > rounds && *deletions > 0 && *recoveries > rounds / 2);
+        assert!(delivered.len() > rounds && *edits > rounds && *recoveries > rounds / 2);
+        // a few rounds may end before the first one
+        assert!(*deletions > 0 || rounds < ROUNDS);
         assert!(*reacted > rounds);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use super::reactions::{EMOJI, Reactions};
-use super::{REACTED, room};
+use super::{REACTED, is_end, room};
 
 /// The state of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +123,9 @@ impl Reader {
         }
         while until.is_none_or(|until| self.cursor() < until) {
             let Seen::Event(frame) = session.client.see().await else { return };
+            if is_end(&frame) {
+                return;
+            }
             match frame["type"].as_str().unwrap() {
                 "message" if !self.is_behind => {
                     self.moves(&frame);
