@@ -7,20 +7,24 @@
 //!
 //! Closes a room of that many members, then lets as many leave, while messages are sent in another
 //! room whose history is on disk. Then many senders fill one room.
+//!
+//! Two times are printed: until a message is stored, measured by a thread that appends to the
+//! history itself, and until the sender of a message has its answer, which includes the time that
+//! the tasks of the room wait for a worker of the runtime.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use chat_db::sqlite::Database;
-use chat_history::SqliteHistory;
+use chat_history::{HistoryStore, NewMessage, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Event, Identity, RoomName};
+use chat_protocol::{Event, Identity, MessageId, RoomName};
 use chat_rooms::{Engine, EventSink, Membership, Sink, SinkClosed, Subscribe};
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 use rustix::time::{ClockId, clock_gettime};
@@ -42,10 +46,10 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let lab = runtime.block_on(async {
         let database = Database::open(&folder.path().join("chat.sqlite3"))?;
-        let history = SqliteHistory::open(database).await?;
-        let engine =
-            Engine::builder(MemoryPresence::new(NodeId::new("lab"))).history(history).start().await?;
-        Ok::<_, Failure>(Lab { engine, leave_notices: Arc::default() })
+        let history = Arc::new(SqliteHistory::open(database).await?);
+        let presence = MemoryPresence::new(NodeId::new("lab"));
+        let engine = Engine::builder(presence).history(Arc::clone(&history)).start().await?;
+        Ok::<_, Failure>(Lab { engine, history, leave_notices: Arc::default() })
     })?;
 
     println!("idle:");
@@ -88,6 +92,26 @@ fn cpu() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// Appends one message after the other until it is over, without the engine and its runtime, and
+/// returns how long each took to be stored.
+fn commits(history: &impl HistoryStore, is_over: &AtomicBool) -> Result<Vec<Duration>, Failure> {
+    let user = Identity::one_time_guest(rand::random(), "bob".parse()?);
+    let (room, mut latencies) = (room("apart")?, Vec::new());
+    while !is_over.load(Ordering::Relaxed) {
+        let (id, name) = (user.id().clone(), user.username().clone());
+        let message =
+            NewMessage::new(room.clone(), id, name, "hello", MessageId::from_random(rand::random()));
+        let (stored, outcome) = mpsc::channel();
+        let begin = Instant::now();
+        let on_appended = move |appended| drop(stored.send(appended));
+        history.append(message.into(), Box::new(on_appended));
+        outcome.recv()??;
+        latencies.push(begin.elapsed());
+        std::thread::sleep(INTERVAL);
+    }
+    Ok(latencies)
+}
+
 /// A sink that counts the leave notices.
 struct Counting(Arc<AtomicUsize>);
 
@@ -100,23 +124,29 @@ impl EventSink for Counting {
     }
 }
 
-/// The latency of messages in the other room, and the CPU time meanwhile.
+/// The latency of messages in other rooms, and the CPU time meanwhile.
 struct During {
     took: Duration,
     cpu: Duration,
     latencies: Vec<Duration>,
+    commits: Vec<Duration>,
 }
 
 impl During {
     fn print(&self) {
-        let mut sorted = self.latencies.clone();
+        Self::print_latencies("commit of a message in another room", &self.commits);
+        Self::print_latencies("answer to the sender in another room", &self.latencies);
+    }
+
+    fn print_latencies(what: &str, latencies: &[Duration]) {
+        let mut sorted = latencies.to_vec();
         sorted.sort_unstable();
         let ms = |percent: usize| {
             let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
             sorted.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
         };
         let (p50, p99, max, count) = (ms(50), ms(99), ms(100), sorted.len());
-        println!("  message in another room: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms ({count})");
+        println!("  {what}: p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms ({count})");
     }
 
     fn print_cpu(&self, members: usize) {
@@ -127,6 +157,7 @@ impl During {
 
 struct Lab {
     engine: Engine,
+    history: Arc<SqliteHistory>,
     leave_notices: Arc<AtomicUsize>,
 }
 
@@ -159,7 +190,9 @@ impl Lab {
     ) -> Result<During, Failure> {
         let member = self.join("ana", "other").await?;
         member.send("warm").await?;
-        let is_over = AtomicBool::new(false);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (history, ends) = (Arc::clone(&self.history), Arc::clone(&is_over));
+        let committing = std::thread::spawn(move || commits(&*history, &ends));
         let sending = async {
             let mut latencies = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
@@ -178,7 +211,9 @@ impl Lab {
             work.map(|()| begin.elapsed()).map_err(Failure::from)
         };
         let (latencies, took) = futures::try_join!(sending, working)?;
-        Ok(During { took, cpu: cpu().saturating_sub(cpu_before), latencies })
+        let cpu = cpu().saturating_sub(cpu_before);
+        let commits = committing.join().map_err(|_| "the committing thread has panicked")??;
+        Ok(During { took, cpu, latencies, commits })
     }
 
     /// Lets senders fill a room, and prints how often they are woken.

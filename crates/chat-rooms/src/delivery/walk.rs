@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::delivery::audience::SubscriptionId;
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
@@ -58,12 +59,17 @@ pub(crate) async fn walk(
     let mut pieces = Vec::new();
     let mut next = 0;
     let end = batches.last().map_or(0, |batch| batch.end());
+    let recipients = recipients(batches);
+    let (mut visits, mut is_recipient) = (0_usize, true);
     while let Some(subscriber) = members.get(next) {
         if subscriber.is_gone() {
             members.swap_remove(next);
             continue;
         }
-        if offer(subscriber, batches, encodings, &mut pieces).is_err() {
+        if let Some(recipients) = &recipients {
+            is_recipient = recipients.binary_search(&subscriber.recipient.id).is_ok();
+        }
+        if is_recipient && offer(subscriber, batches, encodings, &mut pieces).is_err() {
             walked.closed.push(members.swap_remove(next));
             continue;
         }
@@ -72,11 +78,23 @@ pub(crate) async fn walk(
         } else {
             next += 1;
         }
-        turn.offers += 1;
-        turn.yield_if_due(turn.offers.is_multiple_of(8)).await;
+        turn.offers += usize::from(is_recipient);
+        visits += 1;
+        turn.yield_if_due(visits.is_multiple_of(8)).await;
     }
     turn.yield_if_due(true).await;
     walked
+}
+
+/// The sessions that receive these batches, in order, if each event is for one session: when a room
+/// is closed, each member receives an event of its own. `None` if members share events.
+fn recipients(batches: &[Arc<Batch>]) -> Option<Vec<SubscriptionId>> {
+    let mut recipients = Vec::new();
+    for batch in batches {
+        recipients.extend(batch.recipients()?);
+    }
+    recipients.sort_unstable();
+    Some(recipients)
 }
 
 fn offer(
