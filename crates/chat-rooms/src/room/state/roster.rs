@@ -158,6 +158,8 @@ impl Roster {
                 self.announced.insert(username, member.clone());
                 self.closing.joined(member);
             } else {
+                // an empty map keeps the memory of its last entry, in each room that is quiet
+                (self.joined, self.left) = Default::default();
                 return Closing::Done(mem::take(&mut self.closing).finish(self.announced.len()));
             }
         }
