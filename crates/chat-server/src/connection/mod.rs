@@ -187,3 +187,24 @@ fn serve<T: Protocol + Send>(
         drop(guards);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what a function returns.
+    fn size_of_output<T: Protocol, F>(_: impl Fn(T, Dialect, Wire, Permits, Arc<Context>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a connection of each dialect has reserved when this was last measured, in bytes. Raise it
+    /// only on purpose: every idle connection pays for it.
+    const MAX_SESSION: usize = 1_144;
+    const MAX_CLASSIC: usize = 1_208;
+
+    #[test]
+    fn the_task_of_an_idle_connection_does_not_grow() {
+        let (session, classic) = (size_of_output(serve::<Session>), size_of_output(serve::<Classic>));
+        assert!(session <= MAX_SESSION && classic <= MAX_CLASSIC, "{session} and {classic} bytes");
+    }
+}

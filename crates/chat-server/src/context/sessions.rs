@@ -12,7 +12,7 @@ use chat_accounts::{Token, TokenId};
 use chat_protocol::v2::ServerFrame;
 use chat_protocol::{CloseCode, Identity, RoomName, Timestamp, UserId, UserKind, Username};
 use chat_rooms::{EncodingId, FrameSink, Frames, Sink};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -30,9 +30,21 @@ const SENT_AT_ONCE: usize = 256;
 /// All open sessions. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Sessions {
-    open: Arc<Mutex<BTreeMap<Key, Arc<Entry>>>>,
+    open: Arc<Open>,
+}
+
+/// The table of the open sessions.
+#[derive(Debug)]
+struct Open {
+    sessions: Mutex<BTreeMap<Key, Arc<Entry>>>,
     /// The start of the clock of [`Entry::heard_at`].
     start: Instant,
+}
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Entry>>> {
+        self.sessions.lock()
+    }
 }
 
 /// The user of a session, and the session's id.
@@ -59,8 +71,9 @@ struct Entry {
 struct State {
     /// Whether the `welcome` frame is queued: no other frame may precede it.
     is_welcomed: bool,
-    /// Why the session has to end, until its task has noticed.
-    end: Option<End>,
+    /// Why the session has to end, until its task has noticed. In a box: each session has this
+    /// field, and few need it.
+    end: Option<Box<End>>,
     /// `None` for guests.
     account: Option<Box<AccountSession>>,
 }
@@ -105,7 +118,7 @@ impl fmt::Debug for Entry {
 impl Entry {
     /// Ends the session. Only the first reason counts.
     fn end(&self, end: End) {
-        self.state.lock().end.get_or_insert(end);
+        self.state.lock().end.get_or_insert_with(|| Box::new(end));
         self.outbox.probe();
     }
 }
@@ -118,7 +131,7 @@ pub(crate) struct Registration {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { open: Arc::default(), start: Instant::now() }
+        Self { open: Arc::new(Open { sessions: Mutex::default(), start: Instant::now() }) }
     }
 }
 
@@ -167,7 +180,7 @@ impl Sessions {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.open.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// All sessions, oldest first.
@@ -455,12 +468,23 @@ impl Registration {
 
     /// Takes the reason why the session has to end, if there is one.
     pub(crate) fn take_end(&self) -> Option<End> {
-        self.entry.state.lock().end.take()
+        self.entry.state.lock().end.take().map(|end| *end)
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.open.lock().remove(&self.entry.key());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        // the two counters of the `Arc` come on top: more than 128 bytes take 160 of the allocator
+        assert!(size_of::<Entry>() + 2 * size_of::<usize>() <= 128, "{} bytes", size_of::<Entry>());
     }
 }

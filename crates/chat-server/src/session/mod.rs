@@ -316,7 +316,7 @@ impl Protocol for Session {
                 }
                 Busy::Sending(member, submission) => {
                     drained(&self.outbox).await;
-                    let result = submission.clone().submit(member).await;
+                    let result = submission.submit(member).await;
                     let busy = self.busy.take();
                     if let (Err(_), Some(Busy::Sending(member, submission))) = (result, busy) {
                         self.handle_removed(&member, submission.reference()).map_or(Ok(()), Err)?;

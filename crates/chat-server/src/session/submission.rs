@@ -3,11 +3,10 @@
 use chat_protocol::Reference;
 use chat_rooms::{Delete, Edit, Membership, Outgoing, React, SendError};
 
-/// A command that becomes an event of the room. Changes are rare, and in a box: a connection does
-/// not reserve space for them.
-#[derive(Clone)]
+/// A command that becomes an event of the room. In a box: a connection that sends nothing does not
+/// reserve space for it.
 pub(super) enum Submission {
-    Message(Outgoing),
+    Message(Box<Outgoing>),
     Edit(Box<Edit>),
     Delete(Box<Delete>),
     React(Box<React>),
@@ -15,12 +14,12 @@ pub(super) enum Submission {
 
 impl Submission {
     /// Submits it, when the room accepts it. Cancel-safe.
-    pub(super) async fn submit(self, member: &Membership) -> Result<(), SendError> {
+    pub(super) async fn submit(&self, member: &Membership) -> Result<(), SendError> {
         match self {
-            Self::Message(message) => member.submit(message).await,
-            Self::Edit(edit) => Box::pin(member.submit_edit(*edit)).await,
-            Self::Delete(delete) => Box::pin(member.submit_delete(*delete)).await,
-            Self::React(react) => Box::pin(member.submit_react(*react)).await,
+            Self::Message(message) => member.submit(Outgoing::clone(message)).await,
+            Self::Edit(edit) => Box::pin(member.submit_edit(Edit::clone(edit))).await,
+            Self::Delete(delete) => Box::pin(member.submit_delete(Delete::clone(delete))).await,
+            Self::React(react) => Box::pin(member.submit_react(React::clone(react))).await,
         }
     }
 

@@ -35,7 +35,7 @@ impl Session {
             let denied = self.refuse_text(&member, &text, false);
             self.address(member, &text, move |mentions| {
                 let context = MessageContext::new(reply_to, mentions);
-                Submission::Message(Outgoing { body, id, reference, context, denied })
+                Submission::Message(Box::new(Outgoing { body, id, reference, context, denied }))
             });
         }
     }
