@@ -25,9 +25,10 @@ const LISTED: usize = 20;
 /// returned the memory to the system.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// The resident memory of a process that belongs to no file.
 fn resident_kib(pid: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
