@@ -53,12 +53,16 @@ const SETTINGS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloo
 /// How many rooms a query of GIN names at most. Each one makes it slower.
 const MAX_NAMED: usize = 8;
 
+/// A stretch is large if it is longer than this many first ones: more messages may have the words
+/// than can be read in time.
+const LARGE: Key = 64;
+
 /// The rooms of a search have many messages if they have this part of all.
 const MANY: i64 = 4;
 
-/// A step that took less than this is followed by one that covers eight times as much, one that took
-/// less than three times this by one that covers twice as much, and one that took longer than six
-/// times this by one that covers half of it.
+/// A step that took less than this is followed by one that covers eight times as much, one that
+/// took less than three times this by one that covers twice as much, and one that took longer than
+/// six times this by one that covers half of it.
 const STEP_DURATION: Duration = Duration::from_millis(4);
 
 /// The rooms that are searched.
@@ -146,6 +150,7 @@ pub(super) fn search(connection: &mut DbConnection, query: &Query, bounds: Bound
     let is_read = scope.documents <= bounds.max_candidates;
     let mut search = Search { query, scope, bounds, tokens, end: newest + 1, is_read };
     let mut length = if search.is_read { Key::MAX } else { search.first_length(connection)? };
+    let large = length.saturating_mul(LARGE);
     let mut keys: Vec<MessageKey> = Vec::new();
     let mut steps = 0;
     loop {
@@ -156,7 +161,11 @@ pub(super) fn search(connection: &mut DbConnection, query: &Query, bounds: Bound
         let step_begun = Instant::now();
         let start = search.end.checked_sub(length).filter(|start| *start > oldest).unwrap_or_default();
         let step = search.step(start, length);
-        let found = search.candidates(connection, &step, query.limit + 1 - keys.len())?;
+        let limit = query.limit + 1 - keys.len();
+        let found = match step {
+            Step::Index { .. } if length > large => search.attempt(connection, &step, limit)?,
+            _ => Some(search.candidates(connection, &step, limit)?),
+        };
         let covered = match (&step, &found) {
             (Step::Newest, Some(found)) if found.count == bounds.max_candidates => found.oldest,
             (Step::Newest, Some(_)) => Some(0),
@@ -294,30 +303,28 @@ impl Search<'_> {
         Step::Index { start, tokens: all.join(" & ") }
     }
 
-    /// Carries out a step. `None` if it takes too long.
-    fn candidates(
+    /// Carries out a step. `None` if it takes too long. It runs in a savepoint, because a statement
+    /// that is cancelled ends the transaction.
+    fn attempt(
         &self,
         connection: &mut DbConnection,
         step: &Step,
         limit: usize,
     ) -> QueryResult<Option<Candidates>> {
-        // in a savepoint, because a statement that is cancelled ends the transaction
-        let found = match step {
-            Step::Index { .. } => connection.transaction(|connection| self.run(connection, step, limit)),
-            Step::Newest | Step::All(_) => self.run(connection, step, limit),
-        };
-        match found {
+        match connection.transaction(|connection| self.candidates(connection, step, limit)) {
             Ok(found) => Ok(Some(found)),
-            Err(Error::DatabaseError(_, info))
-                if matches!(step, Step::Index { .. }) && info.message().contains("statement timeout") =>
-            {
-                Ok(None)
-            }
+            Err(Error::DatabaseError(_, info)) if info.message().contains("statement timeout") => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn run(&self, connection: &mut DbConnection, step: &Step, limit: usize) -> QueryResult<Candidates> {
+    /// Carries out a step.
+    fn candidates(
+        &self,
+        connection: &mut DbConnection,
+        step: &Step,
+        limit: usize,
+    ) -> QueryResult<Candidates> {
         let max = self.bounds.max_candidates;
         // "key + 0" keeps the planner from reading the keys of the stretch instead of GIN
         let (condition, start, max) = match (step, self.scope.kind) {
