@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "copy")]
+pub mod copy;
 mod error;
 mod job;
 #[cfg(feature = "postgres")]
@@ -7,6 +9,7 @@ pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod sync;
+mod unfinished;
 
 pub use error::{DbError, DbErrorKind};
 pub use sync::SyncMode;

@@ -14,6 +14,7 @@ use super::url::Url;
 use super::worker::{self, Worker};
 use super::{migrate, tls, writer};
 use crate::job::Job;
+use crate::unfinished::Unfinished;
 use crate::{DbError, SyncMode};
 
 /// How many [`Database::write`]s may be queued before the next one has to wait.
@@ -119,6 +120,9 @@ impl Database {
         let (guard, is_unchanged) =
             Guard::take(url.clone(), tls, link).map_err(|not_taken| match not_taken {
                 NotTaken::InUse => OpenError::InUse { url: url.to_string() },
+                NotTaken::Unfinished(Unfinished { source: source_name, .. }) => {
+                    OpenError::Unfinished { url: url.to_string(), source_name }
+                }
                 NotTaken::Failed(error) => fault(error.to_string()),
             })?;
         let start = |name: String| {

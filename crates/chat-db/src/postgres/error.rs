@@ -30,6 +30,16 @@ pub enum OpenError {
         /// The first migration that this program does not know.
         version: String,
     },
+    /// The database is a copy that is not finished.
+    #[error(
+        "the database {url} is an unfinished copy of {source_name}: run chatd migrate-database again to finish it"
+    )]
+    Unfinished {
+        /// The address, without the password.
+        url: String,
+        /// The database that is copied, without a password.
+        source_name: String,
+    },
     /// A migration failed. The migrations before it have been applied.
     #[error("the database {url} can't be migrated: {reason}")]
     Migrate {

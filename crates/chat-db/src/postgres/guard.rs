@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chat_log::{Occasional, Passed};
 use diesel::prelude::*;
@@ -15,10 +15,7 @@ use super::connection::{DbConnection, EXCHANGE_TIMEOUT, Link};
 use super::identity::{self, State};
 use super::url::Url;
 use crate::DbError;
-
-/// How long a start waits for the lock: the server may not have noticed yet that the last process
-/// has ended.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+use crate::unfinished::{self, Unfinished};
 
 /// How long to wait between two attempts to take the database.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -67,6 +64,8 @@ pub(crate) struct Owned {
 /// Why a process does not have the database.
 pub(crate) enum NotTaken {
     InUse,
+    /// It is an unfinished copy.
+    Unfinished(Unfinished),
     Failed(DbError),
 }
 
@@ -153,12 +152,11 @@ impl Guard {
     /// Takes the database for this process. Returns what keeps it, and whether it is the database
     /// that was last in use.
     pub(crate) fn take(url: Url, tls: MakeRustlsConnect, mut link: Link) -> Result<(Self, bool), NotTaken> {
-        let begun = Instant::now();
-        while !identity::try_lock(&mut link.connection)? {
-            if begun.elapsed() > LOCK_PATIENCE {
-                return Err(NotTaken::InUse);
-            }
-            std::thread::sleep(RETRY_INTERVAL);
+        if !identity::lock(&mut link.connection)? {
+            return Err(NotTaken::InUse);
+        }
+        if let Some(unfinished) = unfinished::on_postgres(&mut link.connection)? {
+            return Err(NotTaken::Unfinished(unfinished));
         }
         let (owned, is_unchanged) = own(&mut link.connection, None, &mut [])?;
         let ownership = Mutex::new(Ownership::Owned(owned));

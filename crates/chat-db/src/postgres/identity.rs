@@ -1,5 +1,7 @@
 //! Whether the database is the one that this program knows.
 
+use std::time::{Duration, Instant};
+
 use diesel::QueryResult;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -12,6 +14,12 @@ const OWNER_LOCK: i64 = 0x6368_6174_6400_0001;
 const FENCE_LOCK: i64 = 0x6368_6174_6400_0002;
 /// Held while migrations run.
 pub(crate) const MIGRATION_LOCK: i64 = 0x6368_6174_6400_0003;
+
+/// How long [`lock`] waits: the server may not have noticed yet that the last process has ended.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long [`lock`] waits between two attempts.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What a database is known by, and who uses it.
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
@@ -57,6 +65,18 @@ pub(crate) fn try_lock(connection: &mut DbConnection) -> QueryResult<bool> {
     diesel::sql_query(query).get_result::<Row>(connection).map(|row| row.is_locked)
 }
 
+/// As [`try_lock`], but waits a little for a process that ends.
+pub(crate) fn lock(connection: &mut DbConnection) -> QueryResult<bool> {
+    let begun = Instant::now();
+    while !try_lock(connection)? {
+        if begun.elapsed() > LOCK_PATIENCE {
+            return Ok(false);
+        }
+        std::thread::sleep(RETRY_INTERVAL);
+    }
+    Ok(true)
+}
+
 /// Writes the identity and a new incarnation. Waits for the transactions of the last one.
 pub(crate) fn write(connection: &mut DbConnection, identity: &str, incarnation: &str) -> QueryResult<()> {
     diesel::sql_query(format!("SELECT pg_advisory_xact_lock({FENCE_LOCK})")).execute(connection)?;
@@ -67,6 +87,17 @@ pub(crate) fn write(connection: &mut DbConnection, identity: &str, incarnation: 
     .bind::<Text, _>(identity)
     .bind::<Text, _>(incarnation)
     .execute(connection)?;
+    Ok(())
+}
+
+/// Writes a new incarnation, and leaves the identity as it is. Waits for the transactions of the
+/// last one.
+#[cfg(feature = "copy")]
+pub(crate) fn set_incarnation(connection: &mut DbConnection, incarnation: &str) -> QueryResult<()> {
+    diesel::sql_query(format!("SELECT pg_advisory_xact_lock({FENCE_LOCK})")).execute(connection)?;
+    diesel::sql_query("UPDATE database_state SET incarnation = $1")
+        .bind::<Text, _>(incarnation)
+        .execute(connection)?;
     Ok(())
 }
 

@@ -8,11 +8,11 @@
 //! *incarnation* into the database; every write compares it, so a process that lost the lock can't
 //! write.
 
-mod connection;
+pub(crate) mod connection;
 mod database;
 mod error;
 mod guard;
-mod identity;
+pub(crate) mod identity;
 pub mod inspect;
 pub mod migrate;
 mod pool;

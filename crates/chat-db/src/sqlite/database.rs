@@ -17,6 +17,7 @@ use super::writer::Writer;
 use super::{OpenError, migrate};
 use crate::error::is_damage;
 use crate::job::{Job, Work};
+use crate::unfinished::{self, Unfinished};
 use crate::{DbError, SyncMode};
 
 /// How many [`Database::write`]s may be queued before the next one has to wait.
@@ -65,6 +66,11 @@ impl Database {
         let lock = ProcessLock::take_to_open(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
+        let unfinished =
+            unfinished::on_sqlite(&mut connection).map_err(|error| OpenError::open(path, &error))?;
+        if let Some(Unfinished { source: source_name, .. }) = unfinished {
+            return Err(OpenError::Unfinished { path: path.to_owned(), source_name });
+        }
         let is_unchanged = match mark(&mut connection, &lock) {
             Ok(is_unchanged) => is_unchanged,
             Err(error) if is_damage(&error.to_string()) => {

@@ -48,6 +48,17 @@ pub enum OpenError {
         /// The first migration that this program does not know.
         version: String,
     },
+    /// The database is a copy that is not finished.
+    #[error(
+        "the database {} is an unfinished copy of {source_name}: run chatd migrate-database again to finish it",
+        path.display()
+    )]
+    Unfinished {
+        /// The database file.
+        path: PathBuf,
+        /// The database that is copied, without a password.
+        source_name: String,
+    },
     /// A migration failed. The migrations before it have been applied.
     #[error("the database {} can't be migrated: {reason}", path.display())]
     Migrate {

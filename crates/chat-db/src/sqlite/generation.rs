@@ -54,6 +54,7 @@ pub(crate) fn remove(connection: &mut SqliteConnection) -> QueryResult<usize> {
     diesel::delete(database_seal::table).execute(connection)
 }
 
-fn read(connection: &mut SqliteConnection) -> QueryResult<Option<String>> {
+/// The marker in the database.
+pub(crate) fn read(connection: &mut SqliteConnection) -> QueryResult<Option<String>> {
     database_seal::table.select(database_seal::seal).first(connection).optional()
 }
