@@ -12,10 +12,10 @@ use super::CopyError;
 use super::side::{Side, Source, Target, last_key_query, names, page_query};
 use super::tables::{COPIED_IDS, Table};
 use super::value::{Row, Value};
-use crate::sqlite::OpenError;
 use crate::sqlite::generation::{self, GenerationError};
 use crate::sqlite::lock::ProcessLock;
 use crate::sqlite::migrate;
+use crate::sqlite::{OpenError, backup};
 use crate::unfinished::{self, Unfinished};
 
 /// A database in a file.
@@ -42,6 +42,14 @@ impl File {
 
     /// Opens a target. Creates the file if there is none.
     pub(super) fn target(path: &Path) -> Result<Self, CopyError> {
+        if !path.exists() {
+            let lock = ProcessLock::take_to_open(path)?;
+            for new in [path, lock.path()] {
+                // root runs the copy, but another user runs the server; other users can't give
+                // files away
+                let _ = backup::give_to_owner_of(new, backup::folder(path));
+            }
+        }
         Self::open(path, true)
     }
 

@@ -231,13 +231,13 @@ fn open(path: &Path) -> Result<SqliteConnection, String> {
 }
 
 /// The folder of a file.
-fn folder(path: &Path) -> &Path {
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Gives a file to the owner of another file or folder.
 #[cfg(unix)]
-fn give_to_owner_of(file: &Path, owned: &Path) -> io::Result<()> {
+pub(crate) fn give_to_owner_of(file: &Path, owned: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, chown};
 
     let (own, other) = (fs::metadata(file)?, fs::metadata(owned)?);
@@ -248,7 +248,7 @@ fn give_to_owner_of(file: &Path, owned: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn give_to_owner_of(_file: &Path, _owned: &Path) -> io::Result<()> {
+pub(crate) fn give_to_owner_of(_file: &Path, _owned: &Path) -> io::Result<()> {
     Ok(())
 }
 
