@@ -6,6 +6,7 @@ mod account;
 mod admin;
 mod database;
 mod log_filter;
+mod migrate_database;
 mod options;
 mod secret;
 mod text;
@@ -25,6 +26,7 @@ pub(crate) use admin::{
 };
 pub(crate) use database::{Database, DatabaseUrlError, PostgresUrl};
 pub(crate) use log_filter::LogFilter;
+pub(crate) use migrate_database::MigrateDatabase;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, FilterFileError, JwtOptionsError, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};
 pub(crate) use text::plural;
@@ -77,6 +79,11 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Check a backup and replace the database with it, while the server is stopped
     Restore(Restore),
+    /// Copy the database to PostgreSQL or back, while the server is stopped
+    ///
+    /// The new database has to be empty. The same command continues a copy that was interrupted. At
+    /// the end all rows of both databases are compared.
+    MigrateDatabase(MigrateDatabase),
     /// Manage the index for searches, while the server is stopped
     #[command(subcommand)]
     Search(SearchCommand),

@@ -5,6 +5,7 @@ mod admin;
 mod backup;
 mod config;
 mod doctor;
+mod migrate_database;
 mod search;
 mod serve;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli, configuration: &Configuration) -> Result<(), Box<dyn
         Some(Command::Admin(admin)) => admin::run(admin, print)?,
         Some(Command::Backup(arguments)) => print(&backup::back_up(&arguments)?)?,
         Some(Command::Restore(arguments)) => print(&backup::restore(&arguments)?)?,
+        Some(Command::MigrateDatabase(arguments)) => print(&migrate_database::run(&arguments)?)?,
         Some(Command::Search(command)) => print(&search::run(&command)?)?,
         Some(Command::Doctor(arguments)) => doctor::run(&arguments, print)?,
         Some(Command::Config(command)) => print(&config::run(&command, configuration)?)?,

@@ -22,6 +22,7 @@ mod machine;
 mod manual;
 mod memory;
 mod metrics;
+mod migrate_database;
 mod package;
 mod packaging;
 mod postgres;
