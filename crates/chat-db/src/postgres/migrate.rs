@@ -46,12 +46,15 @@ pub fn down(url: &Url) -> Result<String, OpenError> {
 /// the numbers that clients know may stand for other messages. Blocks.
 ///
 /// # Errors
-/// The same as [`up`].
+/// [`OpenError::InUse`] if a chatd uses the database; else the same as [`up`].
 pub fn forget_identity(url: &Url) -> Result<(), OpenError> {
     let mut link = connect(url)?;
     refuse_newer(&mut link.connection, url)?;
-    identity::forget(&mut link.connection)
-        .map_err(|error| OpenError::Migrate { url: url.to_string(), reason: error.to_string() })?;
+    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
+    if !identity::try_lock(&mut link.connection).map_err(|error| fault(error.to_string()))? {
+        return Err(OpenError::InUse { url: url.to_string() });
+    }
+    identity::forget(&mut link.connection).map_err(|error| fault(error.to_string()))?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::lock::ProcessLock;
-use super::{OpenError, connection};
+use super::{OpenError, connection, generation};
 
 /// What is wrong with the database of another program.
 pub(crate) const NOT_OURS: &str = "it has no chatd tables";
@@ -38,6 +38,18 @@ pub fn down(path: &Path) -> Result<String, OpenError> {
         Ok(version) => Ok(version.to_string()),
         Err(error) => Err(OpenError::migrate(path, &error)),
     }
+}
+
+/// Makes the next start take the file for an older state of itself: it begins a new epoch.
+///
+/// # Errors
+/// The same as [`up`].
+pub fn forget_identity(path: &Path) -> Result<(), OpenError> {
+    let _lock = ProcessLock::take_to_open(path)?;
+    let mut connection = open(path)?;
+    refuse_newer(&mut connection, path)?;
+    generation::remove(&mut connection).map_err(|error| OpenError::open(path, &error))?;
+    Ok(())
 }
 
 /// Opens the file for migrations.
