@@ -60,9 +60,9 @@ const LARGE: Key = 64;
 /// The rooms of a search have many messages if they have this part of all.
 const MANY: i64 = 4;
 
-/// A step that took less than this is followed by one that covers eight times as much, one that
-/// took less than three times this by one that covers twice as much, and one that took longer than
-/// six times this by one that covers half of it.
+/// A step that took less than this is followed by one that covers 64 times as much, or 8 times if
+/// that would be too many messages. One that took less than three times this is followed by one that
+/// covers twice as much, and one that took longer than six times this by one that covers half of it.
 const STEP_DURATION: Duration = Duration::from_millis(4);
 
 /// The rooms that are searched.
@@ -183,7 +183,8 @@ pub(super) fn search(connection: &mut DbConnection, query: &Query, bounds: Bound
             length = (length.min(search.end - oldest) / 8).max(1);
             continue;
         };
-        length = next_length(length.max(search.end - start), step_begun.elapsed());
+        let is_rare = found.count * LARGE <= bounds.max_candidates;
+        length = next_length(length.max(search.end - start), step_begun.elapsed(), is_rare);
         for (key, room, seq) in found.found {
             if keys.len() == query.limit {
                 return Ok(Found::new(keys, Cursor::new(search.end).ok()));
@@ -202,8 +203,9 @@ pub(super) fn search(connection: &mut DbConnection, query: &Query, bounds: Bound
 }
 
 /// The length of the stretch after one of this length that took so long.
-fn next_length(length: Key, elapsed: Duration) -> Key {
+fn next_length(length: Key, elapsed: Duration, is_rare: bool) -> Key {
     match elapsed {
+        elapsed if elapsed < STEP_DURATION && is_rare => length.saturating_mul(LARGE),
         elapsed if elapsed < STEP_DURATION => length.saturating_mul(8),
         elapsed if elapsed < STEP_DURATION * 3 => length.saturating_mul(2),
         elapsed if elapsed > STEP_DURATION * 6 => (length / 2).max(1),
@@ -327,23 +329,30 @@ impl Search<'_> {
     ) -> QueryResult<Candidates> {
         let max = self.bounds.max_candidates;
         // "key + 0" keeps the planner from reading the keys of the stretch instead of GIN
-        let (condition, start, max) = match (step, self.scope.kind) {
-            (Step::Index { start, .. }, _) => {
-                ("tokens @@ $1::tsquery AND key + 0 >= $2 AND key + 0 < $3 LIMIT $4", *start, max + 1)
-            }
-            (Step::All(start), _) => {
-                ("$1 = '' AND room = ANY ($5) AND key >= $2 AND key < $3 LIMIT $4", *start, max + 1)
-            }
+        let (source, start, max) = match (step, self.scope.kind) {
+            (Step::Index { start, .. }, _) => (
+                "search_documents WHERE tokens @@ $1::tsquery AND key + 0 >= $2 AND key + 0 < $3",
+                *start,
+                max + 1,
+            ),
+            (Step::All(start), _) => (
+                "unnest($5) AS s (id) CROSS JOIN LATERAL (SELECT * FROM search_documents \
+                 WHERE room = s.id AND key >= $2 AND key < $3 ORDER BY key DESC LIMIT $4) d WHERE $1 = ''",
+                *start,
+                max + 1,
+            ),
             (Step::Newest, Kind::One(_)) => (
-                "$1 = '' AND room = ($5::BIGINT[])[1] AND key >= $2 AND key < $3 ORDER BY key DESC LIMIT $4",
+                "search_documents WHERE room = ($5::BIGINT[])[1] AND key >= $2 AND key < $3 AND $1 = '' \
+                 ORDER BY key DESC",
                 0,
                 max,
             ),
-            (Step::Newest, _) => ("$1 = '' AND key >= $2 AND key < $3 ORDER BY key DESC LIMIT $4", 0, max),
+            (Step::Newest, _) => {
+                ("search_documents WHERE key >= $2 AND key < $3 AND $1 = '' ORDER BY key DESC", 0, max)
+            }
         };
         let mut sql = format!(
-            "WITH candidates AS MATERIALIZED (SELECT key, room, seq, author, terms FROM search_documents \
-             WHERE {condition}) \
+            "WITH candidates AS MATERIALIZED (SELECT key, room, seq, author, terms FROM {source} LIMIT $4) \
              SELECT * FROM (SELECT c.key, c.room, c.seq FROM candidates c \
              JOIN unnest($5, $6) AS s (room, oldest) ON s.room = c.room AND c.seq >= s.oldest \
              WHERE ($7 IS NULL OR c.author = $7)"

@@ -335,9 +335,10 @@ struct Taken {
 impl Taken {
     /// Reads the keys of milliseconds that begin with these keys.
     fn read(&mut self, connection: &mut DbConnection, firsts: Vec<Key>) -> QueryResult<()> {
+        // ordered and limited, so that the planner has no other way than the primary key
         let found: Vec<KeyRow> = diesel::sql_query(
-            "SELECT d.key FROM unnest($1) AS u (first) \
-             JOIN search_documents d ON d.key >= u.first AND d.key < u.first + $2",
+            "SELECT d.key FROM unnest($1) AS u (first) CROSS JOIN LATERAL (SELECT key FROM search_documents \
+             WHERE key >= u.first AND key < u.first + $2 ORDER BY key LIMIT $2) d",
         )
         .bind::<Array<BigInt>, _>(&firsts)
         .bind::<BigInt, _>(TIES)
