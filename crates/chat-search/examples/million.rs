@@ -2,7 +2,7 @@
 //! is, and how long searches take.
 //!
 //! ```text
-//! cargo run --release -p chat-search --features postgres --example million [MESSAGES [POSTGRES_URL]]
+//! cargo run --release -p chat-search --features postgres --example million [MESSAGES [URL]]
 //! ```
 //!
 //! With a URL, the index is in this PostgreSQL database. What the database has of an index is

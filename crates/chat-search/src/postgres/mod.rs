@@ -24,9 +24,8 @@ use crate::{Found, Position, Query, SearchError, SearchErrorKind, SearchIndex, U
 /// Updates use the connection for [maintenance](Database::maintain), each in a transaction of its
 /// own, so no message waits for them. Searches read in a snapshot.
 ///
-/// Text that was removed is not found as soon as the update is committed. PostgreSQL removes it from
-/// its files when it vacuums the table, which it does by itself after 2 % of the messages have
-/// changed.
+/// Text that was removed is not found after the update is committed. PostgreSQL removes it from its
+/// files when it vacuums the table, which it does by itself after 2 % of the messages have changed.
 #[derive(Clone)]
 pub struct PostgresIndex {
     database: Database,

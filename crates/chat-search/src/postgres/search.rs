@@ -61,8 +61,9 @@ const LARGE: Key = 64;
 const MANY: i64 = 4;
 
 /// A step that took less than this is followed by one that covers 64 times as much, or 8 times if
-/// that would be too many messages. One that took less than three times this is followed by one that
-/// covers twice as much, and one that took longer than six times this by one that covers half of it.
+/// that would be too many messages. One that took less than three times this is followed by one
+/// that covers twice as much, and one that took longer than six times this by one that covers half
+/// of it.
 const STEP_DURATION: Duration = Duration::from_millis(4);
 
 /// The rooms that are searched.

@@ -1,9 +1,9 @@
 //! The tokens that say when a message was sent.
 //!
 //! GIN returns what it finds in no order, so a search covers stretches of time, the newest first. A
-//! message has a token for each of the stretches, from a minute to seven weeks long, in which it was
-//! sent. A query with the tokens of a few stretches reads the messages of these only, however many
-//! others have its words.
+//! message has a token for each of the stretches, from a minute to seven weeks long, in which it
+//! was sent. A query with the tokens of a few stretches reads the messages of these only, however
+//! many others have its words.
 
 use crate::key::{Key, TIE_BITS};
 use crate::tokens::TIME;
@@ -30,8 +30,8 @@ fn token(name: char, number: i64) -> String {
     format!("{TIME}{name}{number:x}")
 }
 
-/// The tokens of stretches that cover the keys from `start` up to `end`, and the first key that they
-/// cover. `None` if there would be too many.
+/// The tokens of stretches that cover the keys from `start` up to `end`, and the first key that
+/// they cover. `None` if there would be too many.
 pub(super) fn covering(start: Key, end: Key) -> Option<(Key, Vec<String>)> {
     LEVELS.iter().find_map(|(name, bits)| {
         let shift = bits + TIE_BITS;
