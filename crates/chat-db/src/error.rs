@@ -75,8 +75,8 @@ pub(crate) fn is_damage(reason: &str) -> bool {
     )
 }
 
-/// The kind of a failure that is not damage. diesel passes on the texts of the database, but not its
-/// codes.
+/// The kind of a failure that is not damage. diesel passes on the texts of the database, but not
+/// its codes.
 fn kind_of(reason: &str) -> DbErrorKind {
     // of SQLite, then of PostgreSQL
     const BUSY: [&str; 6] = [

@@ -180,14 +180,15 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_TLS_KEY", value_name = "PATH", default_value = "off", help_heading = heading::TLS)]
     pub(crate) tls_key: OrOff<PathBuf>,
 
-    /// Database file, created if it does not exist; or a PostgreSQL database: "postgres://user@host/name"
+    /// Database file, created if it does not exist, or the URL of a PostgreSQL database
     ///
     /// ":memory:" stores nothing on disk: everything is lost when the server ends.
     ///
-    /// PostgreSQL has to be of version 15 or newer, and the database has to exist. Options follow a
-    /// "?": "sslmode=verify-full" encrypts the connection and verifies the server, and
-    /// "sslrootcert=PATH" names the certificates to trust. Other users of this machine can see a
-    /// password on the command line: set it in the environment or in a file.
+    /// A URL is "postgres://user@host/database". PostgreSQL has to be of version 15 or newer, and
+    /// the database has to exist. Options follow a "?": "sslmode=verify-full" encrypts the
+    /// connection and verifies the server, and "sslrootcert=PATH" names the certificates to trust.
+    /// Other users of this machine can see a password on the command line: set it in the
+    /// environment or in a file.
     #[arg(long, env = "CHATD_DATABASE", value_name = "PATH|URL", default_value = "./chatd.sqlite3", help_heading = heading::STORAGE)]
     pub(crate) database: Database,
 
@@ -210,8 +211,9 @@ pub(crate) struct Options {
 
     /// Search for messages: on or off
     ///
-    /// on keeps an index of all stored messages, in a file beside the database file, or in tables of
-    /// PostgreSQL. The file has about four times the size of their texts. Without an index the command search is refused.
+    /// on keeps an index of all stored messages, in a file beside the database file, or in tables
+    /// of PostgreSQL. The file has about four times the size of their texts. Without an index the
+    /// command search is refused.
     #[arg(long, env = "CHATD_SEARCH", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
     pub(crate) search: Switch,
 

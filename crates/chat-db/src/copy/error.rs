@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::{postgres, sqlite};
 
-/// Why a database was not copied, or the copy is not finished. An unfinished copy continues where it
-/// was interrupted, unless a variant says otherwise. No text contains a password.
+/// Why a database was not copied, or the copy is not finished. An unfinished copy continues where
+/// it was interrupted, unless a variant says otherwise. No text contains a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {

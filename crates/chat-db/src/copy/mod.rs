@@ -2,8 +2,8 @@
 //!
 //! Rows are copied in batches, in the order of their keys. Each batch is one transaction of the
 //! target, so a copy that was interrupted continues after the greatest key there. Until the copy is
-//! finished the target has a mark, and no server opens it. At the end all rows of both databases are
-//! read, and their numbers and checksums are compared.
+//! finished the target has a mark, and no server opens it. At the end all rows of both databases
+//! are read, and their numbers and checksums are compared.
 //!
 //! The copy holds the locks of both databases. Nothing else uses them meanwhile.
 
@@ -85,9 +85,9 @@ enum Direction {
 /// Copies the database `from` to an empty database `to`, or continues a copy that was interrupted.
 /// Applies pending migrations to both. `progress` is called after each batch.
 ///
-/// The next start with the copy continues the epoch of the source, so that clients keep their place.
-/// A later start with the source begins a new one. Not copied are: presence, the index for searches,
-/// which the next start builds, and ids of messages that can't be recognised any more.
+/// The next start with the copy continues the epoch of the source, so that clients keep their
+/// place. A later start with the source begins a new one. Not copied are: presence, the index for
+/// searches, which the next start builds, and ids of messages that can't be recognised any more.
 ///
 /// Blocks. Ends of the process and failures of a database leave an unfinished copy, which the next
 /// call continues.

@@ -127,12 +127,12 @@ impl Database {
             })?;
         let start = |name: String| {
             let shared = Arc::clone(guard.shared());
-            Worker::start(name, move |queue| worker::run(shared, queue))
+            Worker::start(name, move |queue| worker::run(shared, &queue))
         };
         let shared = Arc::clone(guard.shared());
         let threads = || {
             let appenders = (0..options.appenders.get()).map(|n| start(format!("chat-db-append-{n}")));
-            let writer = Worker::start("chat-db-writer".into(), move |queue| writer::run(shared, queue))?;
+            let writer = Worker::start("chat-db-writer".into(), move |queue| writer::run(shared, &queue))?;
             Ok((appenders.collect::<Result<_, _>>()?, writer, start("chat-db-maintain".into())?))
         };
         let (appenders, writer, maintenance) =

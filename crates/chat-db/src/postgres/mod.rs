@@ -1,8 +1,8 @@
 //! A database on a PostgreSQL server.
 //!
 //! The stores' queries run on blocking connections, as on SQLite, so that most of them are written
-//! once. A [`DbConnection`] is diesel's pure-Rust driver behind diesel's blocking interface. It needs
-//! no library of PostgreSQL.
+//! once. A [`DbConnection`] is diesel's pure-Rust driver behind diesel's blocking interface. It
+//! needs no library of PostgreSQL.
 //!
 //! One process uses a database at a time. It holds an advisory lock, and writes a random
 //! *incarnation* into the database; every write compares it, so a process that lost the lock can't

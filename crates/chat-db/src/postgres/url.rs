@@ -16,8 +16,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The address of a PostgreSQL database, with the password:
-/// `postgres://user:password@host:5432/database?sslmode=verify-full`. `Debug` and `Display` hide the
-/// password.
+/// `postgres://user:password@host:5432/database?sslmode=verify-full`. `Debug` and `Display` hide
+/// the password.
 ///
 /// Options after the `?` are those of libpq
 /// (<https://www.postgresql.org/docs/current/libpq-connect.html>), as far as they make sense here.

@@ -58,7 +58,7 @@ impl Worker {
 }
 
 /// Runs each piece of work on a connection of its own.
-pub(crate) fn run(shared: Arc<Shared>, queue: mpsc::Receiver<Piece>) {
+pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
     let mut session = Session::new(shared);
     while let Ok(mut work) = queue.recv() {
         let result = match session.link() {

@@ -23,7 +23,7 @@ type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 const MAX_BATCH: usize = 128;
 
 /// Works until the queue is closed and empty.
-pub(crate) fn run(shared: Arc<Shared>, queue: mpsc::Receiver<Piece>) {
+pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
     describe_histogram!(
         "chatd_commit_seconds",
         Unit::Seconds,

@@ -174,8 +174,8 @@ macro_rules! __with_user_messages_tests {
 /// [`HistoryStore`](crate::HistoryStore).
 ///
 /// The argument is the path of an async function that returns
-/// [`History`](crate::conformance::History), or `Option<History>`: with `None`, the test is skipped.
-/// The calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
+/// [`History`](crate::conformance::History), or `Option<History>`: with `None`, the test is
+/// skipped. The calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! history_tests {
     ($make:path) => {
@@ -194,7 +194,8 @@ macro_rules! history_tests {
 /// [`UserMessages`](crate::UserMessages).
 ///
 /// The argument is the path of an async function that returns [`Users`](crate::conformance::Users),
-/// or `Option<Users>`: with `None`, the test is skipped. The calling crate needs `tokio` with the features `macros` and `rt-multi-thread`.
+/// or `Option<Users>`: with `None`, the test is skipped. The calling crate needs `tokio` with the
+/// features `macros` and `rt-multi-thread`.
 #[macro_export]
 macro_rules! user_messages_tests {
     ($make:path) => {

@@ -114,8 +114,8 @@ impl Query for Append<'_> {
 impl RunQueryDsl<DbConnection> for Append<'_> {}
 
 /// Appends messages whose rooms exist, and of which no two have the same room, author and chosen
-/// id. Returns what became of each. One statement, so it is a transaction of its own unless there is
-/// one.
+/// id. Returns what became of each. One statement, so it is a transaction of its own unless there
+/// is one.
 pub(super) fn append(
     connection: &mut DbConnection,
     fence: &Fence,

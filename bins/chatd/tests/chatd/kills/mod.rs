@@ -342,8 +342,8 @@ async fn kills_of_postgres_lose_no_acked_and_no_delivered_message() {
     kill_under_load(&folder, postgres_rounds(), &arguments, kill).await;
 }
 
-/// Runs a server with these arguments and kills it, after `kill`, in each of the rounds. Then checks
-/// what is stored.
+/// Runs a server with these arguments and kills it, after `kill`, in each of the rounds. Then
+/// checks what is stored.
 async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kill: impl Fn()) {
     let seed = seed();
     println!("SEED={seed}");
