@@ -8,7 +8,7 @@ use chat_protocol::{Moderation, RoomRole};
 use clap::{Args, Subcommand};
 use http::Uri;
 
-use super::{Address, DEFAULT_ADMIN_LISTEN, DEFAULT_FILE, OrOff, Secret};
+use super::{Address, DEFAULT_ADMIN_LISTEN, DEFAULT_FILE, DatabaseLocation, OrOff, Secret};
 
 /// The arguments of `chatd admin`: which server, and the command.
 #[derive(Debug, Args)]
@@ -36,6 +36,11 @@ pub(crate) enum AdminCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Begin a new epoch at the next start, while the server is stopped
+    ///
+    /// Clients fetch the history again, and users sign in again. A database needs it after a
+    /// restore that chatd can't recognise.
+    NewEpoch(DatabaseLocation),
     /// List all connected clients, with their addresses
     Sessions,
     /// Remove a user from a room (not a ban: the user can rejoin at once)

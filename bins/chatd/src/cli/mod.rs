@@ -84,9 +84,6 @@ pub(crate) enum Command {
     /// The new database has to be empty. The same command continues a copy that was interrupted. At
     /// the end all rows of both databases are compared.
     MigrateDatabase(MigrateDatabase),
-    /// Make clients fetch the history again and users sign in again, after a restore that chatd can't
-    /// recognise, while the server is stopped
-    NewEpoch(DatabaseLocation),
     /// Manage the index for searches, while the server is stopped
     #[command(subcommand)]
     Search(SearchCommand),

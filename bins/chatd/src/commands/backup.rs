@@ -13,9 +13,7 @@ pub(crate) enum CopyError {
     Backup(#[from] BackupError),
     #[error("the database is in memory (:memory:): name a database file with --database")]
     InMemory,
-    #[error(
-        "the database is on a PostgreSQL server: use {0}, as the section \"PostgreSQL\" of docs/operations.md shows"
-    )]
+    #[error("the database is on a PostgreSQL server: use {0}, as docs/postgresql.md shows")]
     Postgres(&'static str),
 }
 

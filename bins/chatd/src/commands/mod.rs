@@ -6,7 +6,6 @@ mod backup;
 mod config;
 mod doctor;
 mod migrate_database;
-mod new_epoch;
 mod search;
 mod serve;
 
@@ -28,7 +27,6 @@ pub(crate) fn run(cli: Cli, configuration: &Configuration) -> Result<(), Box<dyn
         Some(Command::Backup(arguments)) => print(&backup::back_up(&arguments)?)?,
         Some(Command::Restore(arguments)) => print(&backup::restore(&arguments)?)?,
         Some(Command::MigrateDatabase(arguments)) => print(&migrate_database::run(&arguments)?)?,
-        Some(Command::NewEpoch(location)) => print(&new_epoch::run(&location)?)?,
         Some(Command::Search(command)) => print(&search::run(&command)?)?,
         Some(Command::Doctor(arguments)) => doctor::run(&arguments, print)?,
         Some(Command::Config(command)) => print(&config::run(&command, configuration)?)?,

@@ -95,7 +95,7 @@ fn a_failed_start_prints_one_clear_sentence() {
     says(&with("open.sqlite3"), "the database open.sqlite3 is in use by another chatd");
 
     let output = refused(chatd(folder.path()).args(["--database", ""]));
-    assert!(output.contains("expected a path, or :memory:"), "{output}");
+    assert!(output.contains("expected a path, postgres://…, or :memory:"), "{output}");
     let output = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
     assert!(output.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{output}");
     for (filter, why) in [

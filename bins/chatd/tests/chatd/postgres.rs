@@ -299,3 +299,91 @@ async fn commands_know_postgres() {
     let (is_built, told) = on(&["search", "rebuild"]).await;
     assert!(is_built && told.contains("1 message in 1 room"), "{told}");
 }
+
+/// The code blocks of a page below a heading, in their order.
+fn blocks(page: &str, heading: &str) -> Vec<String> {
+    let section = page.split_once(&format!("\n## {heading}\n")).unwrap().1;
+    let section = section.split("\n## ").next().unwrap();
+    let block = |text: &str| text.split_once('\n').unwrap().1.to_owned();
+    section.split("```").skip(1).step_by(2).map(block).collect()
+}
+
+/// Runs shell commands in a folder, with the programs of PostgreSQL at hand.
+async fn shell(folder: &std::path::Path, commands: &str) -> String {
+    let mut shell = Command::new("bash");
+    let programs = chat_testkit::postgres::programs();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    shell.current_dir(folder).env("PATH", path).args(["-euc", commands]);
+    let (is_done, output) = run(shell).await;
+    assert!(is_done, "{commands}\n{output}");
+    output
+}
+
+/// Follows docs/postgresql.md: the user and the database are created as it says, the server starts
+/// with its settings, a file moves there and back, and a dump is restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_about_postgres_work() {
+    if !has_postgres() {
+        return;
+    }
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgresql.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let postgres = Server::builder().tls().start();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let address = postgres.address().to_string();
+    let admin = format!("postgres://postgres:{}@{address}/postgres", postgres.password());
+    let chatd = chatd(folder.path()).get_program().to_str().unwrap().to_owned();
+    // what is different here: places, the superuser's password, and who stops and starts the server
+    let here = |text: &str| {
+        text.replace("postgres://postgres@db.example/postgres", &admin)
+            .replace("db.example", &address)
+            .replace("/etc/chatd/postgres-ca.pem", &postgres.ca().display().to_string())
+            .replace("/etc/chatd/postgres-password", &at("password"))
+            .replace("/var/lib/chatd/", &format!("{}/", folder.path().display()))
+            .replace("\nchatd ", &format!("\n{chatd} "))
+            .lines()
+            .filter(|line| !line.starts_with("systemctl "))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let password = "a long password";
+    std::fs::write(at("password"), password).unwrap();
+    let export = format!("export PGPASSWORD='{password}'\n");
+    let send = async |database: &[&str], body: &str| {
+        let mut server = Running::start(crate::process::chatd(folder.path()).args(database));
+        let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+        let seq = ana.send_message("r", body).await;
+        server.signal(rustix::process::Signal::TERM);
+        assert!(server.end_within(Duration::from_secs(20)).await.success());
+        (joined["epoch"].clone(), seq)
+    };
+
+    let [sql, toml] = blocks(&page, "Set up").try_into().unwrap();
+    for statement in sql.lines() {
+        chat_testkit::postgres::psql(&admin, statement).unwrap();
+    }
+    let moving = blocks(&page, "Moving to PostgreSQL and back").concat();
+    let (epoch, _) = send(&["--database", "chatd.sqlite3"], "in a file").await;
+    shell(folder.path(), &here(&format!("\n{moving}"))).await;
+    std::fs::write(at("chatd.toml"), here(&toml)).unwrap();
+    assert_eq!(send(&[], "moved").await, (epoch.clone(), 2));
+
+    let backup = blocks(&page, "Backups").concat();
+    let (dump, restore) = backup.split_once("systemctl stop").unwrap();
+    shell(folder.path(), &(export.clone() + &here(dump))).await;
+    send(&[], "after the backup").await;
+    shell(folder.path(), &(export + &here(&format!("systemctl stop{restore}")))).await;
+    let (restored, seq) = send(&[], "after the restore").await;
+    assert_eq!(seq, 3, "the message after the backup is gone");
+    assert_ne!(restored, epoch, "its number stands for another message now");
+
+    let new_epoch = run({
+        let mut command = crate::process::chatd(folder.path());
+        command.args(["admin", "new-epoch"]);
+        command
+    });
+    assert!(new_epoch.await.0);
+    assert_ne!(send(&[], "again").await.0, restored);
+    assert_eq!(send(&[], "and again").await.1, 5);
+}

@@ -39,9 +39,12 @@ const RUNS: [(&str, &str, Run); 15] = [
     ("docs/protocol.md", "", the_contract_tests_read_it),
 ];
 
-/// Pages whose shell commands another test runs, and that test.
-const FOLLOWED: [&str; 2] = ["docs/operations.md", "docs/monitoring/README.md"];
-const FOLLOWED_BY: &str = "bins/chatd/tests/chatd/manual.rs";
+/// Pages whose commands another test runs, in these languages, and that test.
+const FOLLOWED: [(&str, &[&str], &str); 3] = [
+    ("docs/operations.md", &["sh"], "bins/chatd/tests/chatd/manual.rs"),
+    ("docs/monitoring/README.md", &["sh"], "bins/chatd/tests/chatd/manual.rs"),
+    ("docs/postgresql.md", &["sh", "sql", "toml"], "bins/chatd/tests/chatd/postgres.rs"),
+];
 
 fn pages() -> Vec<String> {
     files("md").into_iter().filter(|file| file == "README.md" || file.starts_with("docs/")).collect()
@@ -58,7 +61,10 @@ fn is_below(block: &Block, heading: &str) -> bool {
 
 /// Whether a test runs a block.
 fn runs(file: &str, block: &Block) -> bool {
-    let is_followed = FOLLOWED.contains(&file) && block.info == "sh" && read(FOLLOWED_BY).contains(file);
+    let follows = |(page, languages, test): &(&str, &[&str], &str)| {
+        *page == file && languages.contains(&block.info.as_str()) && read(test).contains(file)
+    };
+    let is_followed = FOLLOWED.iter().any(follows);
     let is_run = |(page, heading, _): &(&str, &str, Run)| *page == file && is_below(block, heading);
     is_followed || RUNS.iter().any(is_run)
 }

@@ -125,8 +125,8 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    /// Connects. Blocks, for at most the time that the URL allows. `limit` is how long each exchange
-    /// may take.
+    /// Connects. Blocks, for at most the time that the URL allows. `limit` is how long each
+    /// exchange may take.
     pub(crate) fn open(url: &Url, tls: &MakeRustlsConnect, limit: Option<Duration>) -> Result<Self, DbError> {
         let runtime = Arc::new(Io::new().map_err(|error| not_connected(&error))?);
         let connect_limit = url.config.get_connect_timeout().copied().unwrap_or_default();

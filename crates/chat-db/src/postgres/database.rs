@@ -228,8 +228,8 @@ impl Database {
         self.write(work).await
     }
 
-    /// Runs `work` on a connection of its own, without a transaction around it, one piece at a time.
-    /// It may take longer than a write, because no write waits for it.
+    /// Runs `work` on a connection of its own, without a transaction around it, one piece at a
+    /// time. It may take longer than a write, because no write waits for it.
     ///
     /// Not cancel-safe: once the future was polled, the work may be done although the future is
     /// dropped.

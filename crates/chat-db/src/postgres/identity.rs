@@ -31,8 +31,8 @@ pub(crate) struct State {
     /// The identity when it was last used.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) known_identity: Option<String>,
-    /// How far the server's log has been written. It only grows, except if the server was replaced by
-    /// an older copy of itself.
+    /// How far the server's log has been written. It only grows, except if the server was replaced
+    /// by an older copy of itself.
     #[diesel(sql_type = BigInt)]
     pub(crate) position: i64,
     /// A random text of the process that uses it, or last used it.

@@ -235,8 +235,8 @@ impl Text {
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,
 /// section 7).
 pub(crate) fn json_length(text: &str) -> usize {
-    // sums without branches in single bytes, which the compiler turns into vector instructions: each
-    // page of history is measured
+    // sums without branches in single bytes, which the compiler turns into vector instructions:
+    // each page of history is measured
     let escapes = |byte: &u8| {
         let is_quoted = *byte == b'"' || *byte == b'\\';
         let has_short_escape = matches!(byte, 0x08 | b'\t' | b'\n' | 0x0c | b'\r');

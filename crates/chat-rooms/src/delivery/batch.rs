@@ -135,8 +135,8 @@ impl Batch {
         self.first + self.items.len() as u64
     }
 
-    /// The sessions that receive the batch, in order, if each of its events is for one session. `None`
-    /// if several members share an event.
+    /// The sessions that receive the batch, in order, if each of its events is for one session.
+    /// `None` if several members share an event.
     pub(crate) fn recipients(&self) -> Option<impl Iterator<Item = SubscriptionId>> {
         let is_shared = !self.lists.indices.is_empty() || !self.changes.indices.is_empty();
         (!is_shared).then(|| self.personal.iter().map(|(id, _)| *id))

@@ -197,8 +197,8 @@ mod tests {
         size_of::<F>()
     }
 
-    /// What a connection of each dialect has reserved when this was last measured, in bytes. Raise it
-    /// only on purpose: every idle connection pays for it.
+    /// What a connection of each dialect has reserved when this was last measured, in bytes. Raise
+    /// it only on purpose: every idle connection pays for it.
     const MAX_SESSION: usize = 1_144;
     const MAX_CLASSIC: usize = 1_208;
 

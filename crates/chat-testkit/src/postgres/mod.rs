@@ -44,5 +44,5 @@ mod programs;
 mod server;
 
 pub use database::{Database, SHARED, psql, shared, start_shared};
-pub use programs::missing;
+pub use programs::{missing, programs};
 pub use server::{Builder, Mode, Server};

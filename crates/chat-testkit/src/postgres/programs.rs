@@ -33,6 +33,14 @@ pub fn missing() -> Option<String> {
 }
 
 /// The folder with the programs of the newest version.
+///
+/// # Panics
+/// If they are [`missing`].
+pub fn programs() -> &'static Path {
+    folder().expect("PostgreSQL")
+}
+
+/// The folder with the programs of the newest version.
 fn folder() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || {

@@ -3,6 +3,7 @@
 pub(super) mod client;
 mod commands;
 pub(super) mod confirm;
+mod new_epoch;
 pub(super) mod output;
 pub(super) mod tables;
 pub(super) mod target;
@@ -15,6 +16,7 @@ use crate::cli::{Admin, AdminCommand, AnnouncementCommand};
 use client::RequestError;
 use commands::Commands;
 use confirm::NotConfirmed;
+use new_epoch::NewEpochError;
 use output::Output;
 use target::TargetError;
 
@@ -25,6 +27,8 @@ pub(super) enum AdminError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Request(#[from] RequestError),
+    #[error(transparent)]
+    NewEpoch(#[from] NewEpochError),
     #[error(transparent)]
     NotConfirmed(#[from] NotConfirmed),
     #[error(transparent)]
@@ -39,10 +43,13 @@ pub(super) fn run(
     if matches!(command, AdminCommand::Openapi) {
         return Ok(print(&chat_admin::v1::openapi())?);
     }
+    if let AdminCommand::NewEpoch(location) = &command {
+        return Ok(print(&new_epoch::run(location)?)?);
+    }
     let client = target::client(&target)?;
     let commands = Commands { client: &client, output: Output { client: &client, json, print } };
     match command {
-        AdminCommand::Openapi => Ok(()),
+        AdminCommand::Openapi | AdminCommand::NewEpoch(_) => Ok(()),
         AdminCommand::Rooms => commands.rooms(),
         AdminCommand::Members { room, all } => commands.members(&room, all),
         AdminCommand::Sessions => commands.sessions(),

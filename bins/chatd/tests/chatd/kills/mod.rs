@@ -467,8 +467,7 @@ async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kil
             delivered.len()
         );
         assert!(delivered.len() > rounds && *edits > rounds && *recoveries > rounds / 2);
-        // a few rounds may end before the first one
-        assert!(*deletions > 0 || rounds < ROUNDS);
-        assert!(*reacted > rounds);
+        // a few rounds may end before the first of them
+        assert!((*deletions > 0 && *reacted > rounds) || rounds < ROUNDS);
     }
 }

@@ -1,4 +1,4 @@
-//! `chatd new-epoch`: what a restored database needs that chatd can't recognise.
+//! `chatd admin new-epoch`: what a restored database needs that chatd can't recognise.
 
 use chat_db::{postgres, sqlite};
 
@@ -6,7 +6,7 @@ use crate::cli::{Database, DatabaseLocation, DatabaseUrlError};
 
 /// Why no new epoch begins.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NewEpochError {
+pub(in crate::commands) enum NewEpochError {
     #[error(transparent)]
     File(#[from] sqlite::OpenError),
     #[error(transparent)]
@@ -18,7 +18,7 @@ pub(crate) enum NewEpochError {
 }
 
 /// Makes the next start begin a new epoch, and returns what to print.
-pub(crate) fn run(location: &DatabaseLocation) -> Result<String, NewEpochError> {
+pub(super) fn run(location: &DatabaseLocation) -> Result<String, NewEpochError> {
     match &location.database {
         Database::Memory => return Err(NewEpochError::InMemory),
         Database::File(path) => sqlite::migrate::forget_identity(path)?,
