@@ -203,14 +203,16 @@ public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-prot
         exit 1
     fi
 
-# measure how fast a server stores and acks messages, SECONDS for each case: `just storing 5`
-storing SECONDS="5":
+# measure how fast a server stores and acks messages, SECONDS for each case: `just storing 5`; in PostgreSQL: `just storing 5 postgres://…`
+storing SECONDS="5" DATABASE="":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release -p chatd -p chat-lab --bins --examples
     folder=$(mktemp -d)
     built="$({{just_executable()}} target-folder)/release"
-    "$built/chatd" --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
+    database="{{DATABASE}}"
+    CHATD_DATABASE="${database:-$folder/chatd.sqlite3}" \
+        "$built/chatd" --listen 127.0.0.1:8090 --admin-listen off --message-rate 0 --log warn &
     server=$!
     trap 'kill $server; wait $server || true; rm -r "$folder"' EXIT
     until (exec 3<>/dev/tcp/127.0.0.1/8090) 2>/dev/null; do sleep 0.1; done
