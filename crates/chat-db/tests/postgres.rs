@@ -119,7 +119,7 @@ async fn connections_are_made_at_the_same_time() {
         });
         let (reads, appends) =
             tokio::join!(futures::future::join_all(reads), futures::future::join_all(appends));
-        reads.into_iter().for_each(|read| drop(read.unwrap()));
+        assert!(reads.into_iter().all(|read| read.unwrap() == 0));
         appends.into_iter().for_each(|appended| appended.unwrap().unwrap());
         writing.await.unwrap().unwrap();
         database.close().await;

@@ -12,7 +12,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use super::durable::claim::First;
 use super::durable::schema::{mentions_text, signed};
 use super::{DbConnection, ids, to_stored};
-use crate::NewMessage;
+use crate::{Mentions, NewMessage};
 
 /// A message to be appended.
 pub(super) struct Posted<'a> {
@@ -127,7 +127,7 @@ pub(super) fn append(
     }
     let (mut addressed_by, mut addressed) = (Vec::new(), Vec::new());
     for (n, posted) in (1..).zip(posted) {
-        for user in posted.message.mentions().into_iter().flat_map(|mentions| mentions.all()) {
+        for user in posted.message.mentions().into_iter().flat_map(Mentions::all) {
             addressed_by.push(n);
             addressed.push(user);
         }

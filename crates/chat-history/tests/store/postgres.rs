@@ -73,9 +73,8 @@ async fn rooms_are_numbered_without_gaps_while_old_messages_are_removed_in_postg
                 for event in events {
                     match event {
                         Ok(Appended::Stored(event)) => numbers.push(event.seq()),
-                        Ok(Appended::Duplicate(_) | Appended::Unchanged) => {}
-                        // the target was removed
-                        Err(AppendError::NotFound) => {}
+                        // a target that is not found was removed
+                        Ok(Appended::Duplicate(_) | Appended::Unchanged) | Err(AppendError::NotFound) => {}
                         other => panic!("{other:?}"),
                     }
                 }
