@@ -185,6 +185,34 @@ async fn an_ack_that_postgres_could_not_send_is_no_second_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_postgres_server_delays_messages_and_loses_none() {
+    if !has_postgres() {
+        return;
+    }
+    let (folder, database) = (tempfile::tempdir().unwrap(), shared());
+    let proxy = Proxy::start(database.address());
+    let server = Running::start(chatd_on(&folder, &database.url_at(proxy.address())).args(ADMIN));
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    proxy.delay(Duration::from_millis(150));
+    for n in 0..30 {
+        let id = n.to_string();
+        ana.send(&json!({"type": "send", "room": "r", "id": id, "body": id})).await;
+    }
+    let mut acked = Vec::new();
+    while acked.len() < 30 {
+        let frame = ana.next("ack").await;
+        acked.push((frame["seq"].as_u64().unwrap(), frame["id"].as_str().unwrap().to_owned()));
+    }
+    let expected: Vec<_> = (0..30).map(|n| (n + 1, n.to_string())).collect();
+    assert_eq!(acked, expected, "in the order of sending");
+    assert_eq!(readyz(server.admin.unwrap()).await, 200);
+    // another user joins meanwhile
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    proxy.resume();
+    assert_eq!(stored(&mut bob).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_come_back_to_a_promoted_postgres_standby() {
     if !has_postgres() {
         return;

@@ -3,7 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use chat_log::{Occasional, Passed};
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 use parking_lot::Mutex;
 
 use super::connection::DbConnection;
@@ -59,16 +62,51 @@ impl Worker {
 
 /// Runs each piece of work on a connection of its own.
 pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
-    let mut session = Session::new(shared);
+    let (mut session, metrics) = (Session::new(shared), Metrics::new());
     while let Ok(mut work) = queue.recv() {
+        let begun = Instant::now();
         let result = match session.link() {
             Ok((link, _)) => alone(&mut work, &mut link.connection),
             Err(error) => Err(error),
         };
+        metrics.note(begun, result.as_ref().err());
         if result.is_err() {
             session.discard();
         }
         work.finish(result);
+    }
+}
+
+/// The metrics and the log lines of transactions, which are those of a file.
+pub(crate) struct Metrics {
+    commits: Histogram,
+    failed: Counter,
+    failures: Occasional,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        describe_histogram!(
+            "chatd_commit_seconds",
+            Unit::Seconds,
+            "Duration of a database transaction, commit included"
+        );
+        describe_counter!("chatd_failed_commits_total", "Failed database transactions");
+        Self {
+            commits: histogram!("chatd_commit_seconds"),
+            failed: counter!("chatd_failed_commits_total"),
+            failures: Occasional::new(),
+        }
+    }
+
+    /// Notes a transaction, and why it failed.
+    pub(crate) fn note(&self, begun: Instant, error: Option<&DbError>) {
+        self.commits.record(begun.elapsed());
+        let Some(error) = error else { return };
+        self.failed.increment(1);
+        if let Some(Passed { suppressed }) = self.failures.pass() {
+            tracing::error!(%error, suppressed, "a database transaction failed");
+        }
     }
 }
 

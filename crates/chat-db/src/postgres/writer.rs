@@ -4,14 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use chat_log::{Occasional, Passed};
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::connection::DbConnection;
 use super::guard::Shared;
 use super::session::Session;
+use super::worker::Metrics;
 use crate::DbError;
 use crate::job::Work;
 
@@ -24,28 +23,16 @@ const MAX_BATCH: usize = 128;
 
 /// Works until the queue is closed and empty.
 pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
-    describe_histogram!(
-        "chatd_commit_seconds",
-        Unit::Seconds,
-        "Duration of a database transaction, commit included"
-    );
-    describe_counter!("chatd_failed_commits_total", "Failed database transactions");
-    let (commits, failed) = (histogram!("chatd_commit_seconds"), counter!("chatd_failed_commits_total"));
-    let (mut session, failures) = (Session::new(shared), Occasional::new());
+    let (mut session, metrics) = (Session::new(shared), Metrics::new());
     let mut batch = Vec::new();
     while let Ok(first) = queue.recv() {
         batch.push(first);
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));
         let begun = Instant::now();
         let committed = commit(&mut session, &mut batch);
-        commits.record(begun.elapsed());
-        if let Err(error) = &committed {
+        metrics.note(begun, committed.as_ref().err());
+        if committed.is_err() {
             session.discard();
-            failed.increment(1);
-            if let Some(Passed { suppressed }) = failures.pass() {
-                let work = batch.len();
-                tracing::error!(%error, work, suppressed, "a database transaction failed");
-            }
         }
         for work in batch.drain(..) {
             work.finish(committed.clone());

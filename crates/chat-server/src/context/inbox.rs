@@ -33,6 +33,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Counts of unread messages stop here.
 pub(crate) const MAX_UNREAD: usize = 100;
 
+/// How often mentions are counted again if the user blocks others meanwhile.
+const MAX_RECOUNTS: usize = 3;
+
 /// How many rooms one `rooms` frame lists.
 const ROOMS_PER_FRAME: usize = 100;
 
@@ -265,12 +268,18 @@ impl UserRooms {
     async fn frame(&self, room: RoomName, news: &News, advance: Advance, engine: &Engine) -> InboxFrame {
         let Advance { up_to, unread, mut mentions, recount } = advance;
         if let Some(after) = recount {
-            // if the store fails, the next list is right
-            if let Ok(counted) =
-                engine.mentions_after(&room, after, self.ids.clone(), self.blocked(), MAX_UNREAD).await
-            {
+            for _ in 0..MAX_RECOUNTS {
+                let blocked = self.blocked.lock().clone();
+                let except = blocked.iter().cloned().collect();
+                let counted = engine.mentions_after(&room, after, self.ids.clone(), except, MAX_UNREAD);
+                // if the store fails, the next list is right
+                let Ok(counted) = counted.await else { break };
                 mentions = counted.messages;
-                self.set_mentions(&room, mentions);
+                // a user who was blocked meanwhile must not be counted
+                if *self.blocked.lock() == blocked {
+                    self.set_mentions(&room, mentions);
+                    break;
+                }
             }
         }
         let (unread, mentions, from) = (unread as u64, mentions as u64, news.from.clone());
