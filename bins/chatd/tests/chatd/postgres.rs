@@ -205,10 +205,10 @@ async fn a_slow_postgres_server_delays_messages_and_loses_none() {
     }
     let expected: Vec<_> = (0..30).map(|n| (n + 1, n.to_string())).collect();
     assert_eq!(acked, expected, "in the order of sending");
-    assert_eq!(readyz(server.admin.unwrap()).await, 200);
     // another user joins meanwhile
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
     proxy.resume();
+    until("the server is ready", async || readyz(server.admin.unwrap()).await == 200).await;
     assert_eq!(stored(&mut bob).await, expected);
 }
 
