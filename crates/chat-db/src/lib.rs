@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod commits;
 #[cfg(feature = "copy")]
 pub mod copy;
 mod error;
@@ -10,6 +11,7 @@ pub mod postgres;
 pub mod sqlite;
 mod sync;
 mod unfinished;
+mod worker;
 
 pub use error::{DbError, DbErrorKind};
 pub use sync::SyncMode;

@@ -20,6 +20,8 @@ use crate::DbError;
 /// A connection for diesel's blocking interface.
 pub type DbConnection = AsyncConnectionWrapper<AsyncPgConnection, Driver>;
 
+pub(crate) type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
+
 /// How long a statement of chatd may run on the server. The slowest ones, steps of retention or of
 /// a search, take a few hundred milliseconds.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +59,21 @@ impl Io {
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.as_ref().expect("a runtime until it is dropped").block_on(future)
     }
+
+    /// Waits for an exchange with the server. After the limit the socket is dropped, with which the
+    /// exchange ends with an error.
+    fn exchange<F: Future>(&self, socket: &AbortHandle, limit: Duration, exchange: F) -> F::Output {
+        self.block_on(async {
+            let mut exchange = pin!(exchange);
+            match tokio::time::timeout(limit, &mut exchange).await {
+                Ok(output) => output,
+                Err(_) => {
+                    socket.abort();
+                    exchange.await
+                }
+            }
+        })
+    }
 }
 
 impl Drop for Io {
@@ -90,17 +107,10 @@ thread_local! {
 
 impl BlockOn for Driver {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let Some(limit) = self.limit else { return self.runtime.block_on(future) };
-        self.runtime.block_on(async {
-            let mut future = pin!(future);
-            match tokio::time::timeout(limit, &mut future).await {
-                Ok(output) => output,
-                Err(_) => {
-                    self.socket.abort();
-                    future.await
-                }
-            }
-        })
+        match self.limit {
+            Some(limit) => self.runtime.exchange(&self.socket, limit, future),
+            None => self.runtime.block_on(future),
+        }
     }
 
     #[allow(clippy::expect_used)]
@@ -167,16 +177,6 @@ impl Link {
     /// Begins a transaction with these statements, in one exchange.
     pub(crate) fn begin(&mut self, sql: &str) -> diesel::QueryResult<()> {
         let begun = diesel_async::AnsiTransactionManager::begin_transaction_sql(&mut *self.connection, sql);
-        self.runtime.block_on(async {
-            match tokio::time::timeout(EXCHANGE_TIMEOUT, begun).await {
-                Ok(begun) => begun,
-                Err(_) => {
-                    self.socket.abort();
-                    let text = "the server did not answer in time".to_owned();
-                    let kind = diesel::result::DatabaseErrorKind::ClosedConnection;
-                    Err(diesel::result::Error::DatabaseError(kind, Box::new(text)))
-                }
-            }
-        })
+        self.runtime.exchange(&self.socket.abort_handle(), EXCHANGE_TIMEOUT, begun)
     }
 }

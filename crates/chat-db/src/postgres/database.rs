@@ -4,17 +4,17 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use diesel::{QueryResult, RunQueryDsl};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::connection::DbConnection;
 use super::error::OpenError;
 use super::guard::{Guard, NotTaken};
 use super::pool::Pool;
 use super::url::Url;
-use super::worker::{self, Worker};
-use super::{migrate, tls, writer};
+use super::{migrate, tls, worker, writer};
 use crate::job::Job;
 use crate::unfinished::Unfinished;
+use crate::worker::Worker;
 use crate::{DbError, SyncMode};
 
 /// How many [`Database::write`]s may be queued before the next one has to wait.
@@ -94,11 +94,11 @@ pub struct Database {
 
 #[derive(Debug)]
 struct Inner {
-    writer: Worker,
+    writer: Worker<DbConnection>,
     /// One permit for each [`Database::write`] that may be queued.
     writes: Arc<Semaphore>,
-    appenders: Vec<Worker>,
-    maintenance: Worker,
+    appenders: Vec<Worker<DbConnection>>,
+    maintenance: Worker<DbConnection>,
     readers: Arc<Pool>,
     is_unchanged: bool,
     /// Declared last: it is dropped after all others.
@@ -212,7 +212,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
     {
-        self.queue(&self.shared.writer, work).await
+        self.shared.writer.run(&self.shared.writes, SyncMode::Full, work).await
     }
 
     /// The same as [`write`](Self::write): the server's setting `synchronous_commit` decides what a
@@ -241,23 +241,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
     {
-        self.queue(&self.shared.maintenance, work).await
-    }
-
-    async fn queue<T, F>(&self, worker: &Worker, work: F) -> Result<T, DbError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut DbConnection) -> QueryResult<T> + Send + 'static,
-    {
-        let permit = Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| DbError::Closed)?;
-        let (answer, result) = oneshot::channel();
-        let done = move |outcome| {
-            drop(permit);
-            // the caller may be gone; the write stands
-            let _ = answer.send(outcome);
-        };
-        worker.submit(Box::new(Job::new(SyncMode::Full, work, done)));
-        result.await.map_err(|_| DbError::Closed)?
+        self.shared.maintenance.run(&self.shared.writes, SyncMode::Full, work).await
     }
 
     /// Runs `work` in a snapshot, on a connection that can't write. It sees everything that was
@@ -291,7 +275,7 @@ impl Database {
 
     /// Accepts no more work, waits until the queued work is committed, and gives the database up.
     pub async fn close(&self) {
-        let workers = |inner: &Inner, each: fn(&Worker)| {
+        let workers = |inner: &Inner, each: fn(&Worker<DbConnection>)| {
             inner.appenders.iter().chain([&inner.writer, &inner.maintenance]).for_each(each);
         };
         workers(&self.shared, Worker::end);

@@ -33,7 +33,7 @@ pub fn up(url: &Url) -> Result<Vec<String>, OpenError> {
 pub fn down(url: &Url) -> Result<String, OpenError> {
     let mut link = connect(url)?;
     let connection = &mut link.connection;
-    refuse_newer(connection, url)?;
+    waiting_on(connection, url)?;
     let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
     if !identity::try_lock(connection).map_err(|error| fault(error.to_string()))? {
         return Err(OpenError::InUse { url: url.to_string() });
@@ -49,7 +49,7 @@ pub fn down(url: &Url) -> Result<String, OpenError> {
 /// [`OpenError::InUse`] if a chatd uses the database; else the same as [`up`].
 pub fn forget_identity(url: &Url) -> Result<(), OpenError> {
     let mut link = connect(url)?;
-    refuse_newer(&mut link.connection, url)?;
+    waiting_on(&mut link.connection, url)?;
     let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
     if !identity::try_lock(&mut link.connection).map_err(|error| fault(error.to_string()))? {
         return Err(OpenError::InUse { url: url.to_string() });
@@ -58,7 +58,8 @@ pub fn forget_identity(url: &Url) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The versions of pending migrations. Changes nothing.
+/// The versions of pending migrations. Changes nothing. Fails if a newer program has written the
+/// database.
 pub(crate) fn waiting_on(connection: &mut DbConnection, url: &Url) -> Result<Vec<String>, OpenError> {
     let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
     let failed = |error: diesel::result::Error| fault(error.to_string());
@@ -95,7 +96,7 @@ pub(crate) fn pending(connection: &mut DbConnection, url: &Url) -> Result<Vec<St
     };
     refuse_unsuitable(connection, url)?;
     lock(connection, "pg_advisory_lock")?;
-    let applied = refuse_newer(connection, url).and_then(|()| {
+    let applied = waiting_on(connection, url).and_then(|_| {
         let versions =
             connection.run_pending_migrations(MIGRATIONS).map_err(|error| fault(error.to_string()))?;
         Ok(versions.iter().map(ToString::to_string).collect())
@@ -120,18 +121,4 @@ fn refuse_unsuitable(connection: &mut DbConnection, url: &Url) -> Result<(), Ope
         return Err(fault(format!("its encoding is {encoding}, and UTF8 is needed")));
     }
     Ok(())
-}
-
-fn refuse_newer(connection: &mut DbConnection, url: &Url) -> Result<(), OpenError> {
-    let fault = |reason: String| OpenError::Migrate { url: url.to_string(), reason };
-    let applied = connection.applied_migrations().map_err(|error| fault(error.to_string()))?;
-    let known: Vec<Box<dyn Migration<Pg>>> =
-        MIGRATIONS.migrations().map_err(|error| fault(error.to_string()))?;
-    let unknown = |version: &&diesel::migration::MigrationVersion<'_>| {
-        known.iter().all(|migration| migration.name().version() != **version)
-    };
-    match applied.iter().find(unknown) {
-        None => Ok(()),
-        Some(version) => Err(OpenError::Newer { url: url.to_string(), version: version.to_string() }),
-    }
 }

@@ -7,12 +7,10 @@ use diesel::connection::TransactionManager;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connection::DbConnection;
+use super::connection::{DbConnection, Transactions};
 use super::guard::Shared;
 use super::session::Session;
 use crate::DbError;
-
-type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
 /// A few connections, opened when they are first needed.
 #[derive(Debug)]

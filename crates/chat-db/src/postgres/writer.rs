@@ -7,30 +7,27 @@ use std::time::Instant;
 use diesel::QueryResult;
 use diesel::connection::TransactionManager;
 
-use super::connection::DbConnection;
+use super::connection::{DbConnection, Transactions};
 use super::guard::Shared;
 use super::session::Session;
-use super::worker::Metrics;
 use crate::DbError;
-use crate::job::Work;
-
-type Piece = Box<dyn Work<DbConnection>>;
-type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
+use crate::commits::Commits;
+use crate::worker::Piece;
 
 /// The maximum number of jobs in one transaction. It bounds how long the first job waits for the
 /// last.
 const MAX_BATCH: usize = 128;
 
 /// Works until the queue is closed and empty.
-pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
-    let (mut session, metrics) = (Session::new(shared), Metrics::new());
+pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece<DbConnection>>) {
+    let (mut session, commits) = (Session::new(shared), Commits::new());
     let mut batch = Vec::new();
     while let Ok(first) = queue.recv() {
         batch.push(first);
         batch.extend(queue.try_iter().take(MAX_BATCH - 1));
         let begun = Instant::now();
         let committed = commit(&mut session, &mut batch);
-        metrics.note(begun, committed.as_ref().err());
+        commits.note(begun, batch.len(), committed.as_ref().err());
         if committed.is_err() {
             session.discard();
         }
@@ -41,7 +38,7 @@ pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece>) {
 }
 
 /// Runs the batch in one transaction.
-fn commit(session: &mut Session, batch: &mut [Piece]) -> Result<(), DbError> {
+fn commit(session: &mut Session, batch: &mut [Piece<DbConnection>]) -> Result<(), DbError> {
     let (link, incarnation) = session.link()?;
     let failure = |error| DbError::failure(&error);
     // hexadecimal digits, so there is nothing to escape

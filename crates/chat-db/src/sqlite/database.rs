@@ -1,13 +1,11 @@
 //! An open database.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 
 use diesel::{QueryResult, SqliteConnection};
-use parking_lot::Mutex;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::generation::{self, GenerationError};
 use super::lock::ProcessLock;
@@ -16,8 +14,9 @@ use super::watch::Watch;
 use super::writer::Writer;
 use super::{OpenError, migrate};
 use crate::error::is_damage;
-use crate::job::{Job, Work};
+use crate::job::Job;
 use crate::unfinished::{self, Unfinished};
+use crate::worker::Worker;
 use crate::{DbError, SyncMode};
 
 /// How many [`Database::write`]s may be queued before the next one has to wait.
@@ -31,13 +30,9 @@ pub struct Database {
 }
 
 struct Shared {
-    /// The queue of the writer thread; `None` once the database is closed. The thread ends when the
-    /// sender is dropped and the queue is empty.
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Work<SqliteConnection>>>>>,
+    writer: Worker<SqliteConnection>,
     /// One permit for each [`Database::write`] that may be queued.
     writes: Arc<Semaphore>,
-    /// The writer thread, until [`Database::close`] takes it to wait for its end.
-    writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
     is_unchanged: bool,
     /// Set when a transaction has found the file damaged.
@@ -82,23 +77,18 @@ impl Database {
                 false
             }
         };
-        let (sender, queue) = mpsc::channel();
         let is_damaged = Arc::<AtomicBool>::default();
         let Some(inode) = lock.inode().cloned() else {
             return Err(OpenError::Open { path: path.to_owned(), reason: "the file is missing".into() });
         };
         let watch = Watch::new(path, inode.id());
-        let writer = Writer::new(path.to_owned(), connection, queue, Arc::clone(&is_damaged), (lock, watch));
-        let run = move || writer.run();
-        let thread = std::thread::Builder::new()
-            .name("chat-db-writer".into())
-            .spawn(run)
+        let writer = Writer::new(path.to_owned(), connection, Arc::clone(&is_damaged), (lock, watch));
+        let writer = Worker::start("chat-db-writer".into(), move |queue| writer.run(&queue))
             .map_err(|error| OpenError::open(path, &error))?;
         Ok(Self {
             shared: Arc::new(Shared {
-                queue: Mutex::new(Some(sender)),
                 writes: Arc::new(Semaphore::new(MAX_WRITES)),
-                writer: Mutex::new(Some(thread)),
+                writer,
                 readers: Arc::new(Readers::new(path.to_owned(), inode)),
                 is_unchanged,
                 is_damaged,
@@ -145,13 +135,7 @@ impl Database {
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
         D: FnOnce(Result<T, DbError>) + Send + 'static,
     {
-        let job: Box<dyn Work<SqliteConnection>> = Box::new(Job::new(sync_mode, work, done));
-        let refused = match &*self.shared.queue.lock() {
-            Some(queue) => queue.send(job).err().map(|refused| refused.0),
-            None => Some(job),
-        };
-        // dropped without the lock held: a job that never ran calls its callback
-        drop(refused);
+        self.shared.writer.submit(Box::new(Job::new(sync_mode, work, done)));
     }
 
     /// Runs `work` in the writer's next transaction, in a savepoint of its own, and returns its
@@ -182,15 +166,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
-        let permit = Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| DbError::Closed)?;
-        let (answer, result) = oneshot::channel();
-        let done = move |outcome| {
-            drop(permit);
-            // the caller may be gone; the write stands
-            let _ = answer.send(outcome);
-        };
-        self.submit(sync_mode, work, done);
-        result.await.map_err(|_| DbError::Closed)?
+        self.shared.writer.run(&self.shared.writes, sync_mode, work).await
     }
 
     /// Runs `work` as [`write`](Self::write) does. On other databases it would run apart from the
@@ -240,15 +216,12 @@ impl Database {
 
     /// Accepts no more work, waits until the queued work is committed, and closes the file.
     pub async fn close(&self) {
-        self.shared.queue.lock().take();
+        self.shared.writer.end();
         self.shared.writes.close();
         self.shared.readers.close().await;
-        let writer = self.shared.writer.lock().take();
-        if let Some(writer) = writer {
-            let ended = tokio::task::spawn_blocking(move || writer.join()).await;
-            if !matches!(ended, Ok(Ok(()))) {
-                tracing::error!("the database writer ended with a panic");
-            }
+        let shared = Arc::clone(&self.shared);
+        if tokio::task::spawn_blocking(move || shared.writer.join()).await.is_err() {
+            tracing::error!("closing the database ended with a panic");
         }
     }
 }

@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use chat_log::{Occasional, Passed};
 use diesel::SqliteConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
 use super::lock::ProcessLock;
 use super::watch::{Misplaced, Watch};
 use super::{connection, generation};
-use crate::job::Work;
+use crate::commits::Commits;
+use crate::worker::Piece;
 use crate::{DbError, SyncMode};
 
 /// The maximum number of jobs in one transaction. It bounds how long the first job waits for the
@@ -37,23 +36,17 @@ pub(crate) struct Writer {
     connection: Option<SqliteConnection>,
     /// The current sync mode of the connection.
     sync_mode: SyncMode,
-    /// The queue. Clones of [`Database`](super::Database) hold the sending ends.
-    queue: Receiver<Box<dyn Work<SqliteConnection>>>,
     /// Jobs that were taken off the queue and have not run.
-    waiting: VecDeque<Box<dyn Work<SqliteConnection>>>,
+    waiting: VecDeque<Piece<SqliteConnection>>,
     /// Jobs that have run in the open transaction.
-    ran: Vec<Box<dyn Work<SqliteConnection>>>,
+    ran: Vec<Piece<SqliteConnection>>,
     /// Set when a transaction has found the file damaged.
     is_damaged: Arc<AtomicBool>,
     lock: ProcessLock,
     watch: Watch,
     /// Why nothing is written, while the file is not in place.
     misplaced: Option<Misplaced>,
-    /// Limits the log lines about failures.
-    failures: Occasional,
-    /// The duration of each transaction in seconds.
-    commits: Histogram,
-    failed_commits: Counter,
+    commits: Commits,
 }
 
 impl Writer {
@@ -61,37 +54,27 @@ impl Writer {
     pub(crate) fn new(
         path: PathBuf,
         connection: SqliteConnection,
-        queue: Receiver<Box<dyn Work<SqliteConnection>>>,
         is_damaged: Arc<AtomicBool>,
         (lock, mut watch): (ProcessLock, Watch),
     ) -> Self {
         watch.set_log();
-        describe_histogram!(
-            "chatd_commit_seconds",
-            Unit::Seconds,
-            "Duration of a database transaction, commit included"
-        );
-        describe_counter!("chatd_failed_commits_total", "Failed database transactions");
         Self {
             path,
             connection: Some(connection),
             sync_mode: SyncMode::INITIAL,
-            queue,
             waiting: VecDeque::new(),
             ran: Vec::new(),
             is_damaged,
             lock,
             watch,
             misplaced: None,
-            failures: Occasional::new(),
-            commits: histogram!("chatd_commit_seconds"),
-            failed_commits: counter!("chatd_failed_commits_total"),
+            commits: Commits::new(),
         }
     }
 
     /// Works until the queue is closed and empty, then renews the generation marker.
-    pub(crate) fn run(mut self) {
-        while self.collect() {
+    pub(crate) fn run(mut self, queue: &Receiver<Piece<SqliteConnection>>) {
+        while self.collect(queue) {
             let begun = Instant::now();
             if let Err(misplaced) = self.check_files(begun) {
                 // the connection is kept: if the file comes back, all its writes are there
@@ -103,13 +86,8 @@ impl Writer {
             let span = tracing::trace_span!("commit", work = self.waiting.len());
             let committed = span.in_scope(|| self.commit());
             drop(span);
-            self.commits.record(begun.elapsed());
+            self.commits.note(begun, self.ran.len() + self.waiting.len(), committed.as_ref().err());
             if let Err(error) = &committed {
-                self.failed_commits.increment(1);
-                if let Some(Passed { suppressed }) = self.failures.pass() {
-                    let work = self.ran.len() + self.waiting.len();
-                    tracing::error!(%error, work, suppressed, "a database transaction failed");
-                }
                 if matches!(error, DbError::Damaged(_)) {
                     self.is_damaged.store(true, Ordering::Relaxed);
                 }
@@ -185,9 +163,9 @@ impl Writer {
     }
 
     /// Waits for work and takes what is queued. `false` if the queue is closed and empty.
-    fn collect(&mut self) -> bool {
+    fn collect(&mut self, queue: &Receiver<Piece<SqliteConnection>>) -> bool {
         while self.waiting.is_empty() {
-            match self.queue.recv_timeout(IDLE_CHECK_INTERVAL) {
+            match queue.recv_timeout(IDLE_CHECK_INTERVAL) {
                 Ok(first) => self.waiting.push_back(first),
                 Err(RecvTimeoutError::Timeout) => {
                     // the result is logged and counted
@@ -197,7 +175,7 @@ impl Writer {
             }
         }
         while self.waiting.len() < MAX_BATCH
-            && let Ok(next) = self.queue.try_recv()
+            && let Ok(next) = queue.try_recv()
         {
             self.waiting.push_back(next);
         }

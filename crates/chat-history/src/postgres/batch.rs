@@ -132,7 +132,7 @@ pub(super) fn append(
             addressed.push(user);
         }
     }
-    let column_of = |posted: &'_ Posted<'_>| {
+    let named = |posted: &Posted<'_>| {
         posted.message.mentions().and_then(|mentions| mentions.named.as_deref()).map(mentions_text)
     };
     let is_refused = |posted: &Posted<'_>| {
@@ -155,7 +155,7 @@ pub(super) fn append(
         reply_to: column(posted, |posted| posted.reply_to.map(|reply_to| signed(reply_to.seq))),
         reply_users: column(posted, |posted| posted.reply_to.map(|reply_to| reply_to.user.as_str())),
         reply_usernames: column(posted, |posted| posted.reply_to.map(|reply_to| reply_to.from.as_str())),
-        mentions: column(posted, column_of),
+        mentions: column(posted, named),
         addressed_by,
         addressed,
     }
