@@ -17,6 +17,7 @@ use chat_testkit::needs::{self, Need};
 use chat_testkit::postgres::Server;
 use chat_testkit::v2::{Session, guest_token};
 use chat_testkit::{Seen, soon};
+use futures::FutureExt;
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -30,7 +31,7 @@ use reactions::{EMOJI, Key, Outcome, Reactions};
 use reader::{Reader, State, edited, seq, state};
 
 const ROUNDS: usize = 50;
-const POSTGRES_ROUNDS: usize = 5;
+const ROUNDS_OF_POSTGRES: usize = 20;
 const WRITERS: usize = 20;
 const READERS: usize = 3;
 const ROOMS: usize = 4;
@@ -46,6 +47,9 @@ const REACTED: u64 = 6;
 
 /// A writer replies to an own message with every message whose count is divisible by this.
 const REPLIES: usize = 5;
+
+/// A round whose number, counted from one, is divisible by this does not end without a deletion.
+const DELETED: usize = 5;
 
 /// The writers whose messages are erased, again and again.
 const ERASED: std::ops::Range<usize> = 0..ROOMS;
@@ -283,8 +287,10 @@ fn check_own(log: &BTreeMap<u64, State>, reactions: &Reactions) {
     }
 }
 
-/// Erases the messages of some writers, again and again, until the server is killed.
-async fn erase(admin: SocketAddr, users: Vec<String>) {
+/// Erases the messages of some writers, again and again, until the server is killed. It begins when
+/// the readers are there to see it.
+async fn erase(admin: SocketAddr, users: Vec<String>, all_joined: &Barrier) {
+    all_joined.wait().await;
     for user in users.iter().cycle() {
         let path = format!("/v1/users/{user}/messages");
         let authorization = format!("Authorization: Bearer {TOKEN}");
@@ -305,14 +311,14 @@ fn seed() -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
+async fn kills_lose_no_acked_and_no_delivered_message() {
     let folder = tempfile::tempdir().unwrap();
-    kill_under_load(&folder, ROUNDS, &[], || ()).await;
+    kill_under_load(&folder, rounds(ROUNDS), &[], || ()).await;
 }
 
-/// The number of rounds with PostgreSQL. `ROUNDS` sets another one.
-fn postgres_rounds() -> usize {
-    std::env::var("ROUNDS").map_or(POSTGRES_ROUNDS, |rounds| rounds.parse().expect("ROUNDS is a number"))
+/// The number of rounds. `ROUNDS` sets another one.
+fn rounds(default: usize) -> usize {
+    std::env::var("ROUNDS").map_or(default, |rounds| rounds.parse().expect("ROUNDS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,7 +329,7 @@ async fn kills_on_postgres_lose_no_acked_and_no_delivered_message() {
     let postgres = Server::builder().durable().start();
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--database", &postgres.url("postgres")];
-    kill_under_load(&folder, postgres_rounds(), &arguments, || ()).await;
+    kill_under_load(&folder, rounds(ROUNDS), &arguments, || ()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -338,7 +344,7 @@ async fn kills_of_postgres_lose_no_acked_and_no_delivered_message() {
         postgres.kill();
         postgres.restart();
     };
-    kill_under_load(&folder, postgres_rounds(), &arguments, kill).await;
+    kill_under_load(&folder, rounds(ROUNDS_OF_POSTGRES), &arguments, kill).await;
 }
 
 /// Runs a server with these arguments and kills it, after `kill`, in each of the rounds. Then
@@ -361,20 +367,24 @@ async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kil
             reactions: Reactions::default(),
         })
         .collect();
-    let mut readers: Vec<_> = (0..READERS).map(Reader::new).collect();
+    let deletion = Arc::new(Notify::new());
+    let mut readers: Vec<_> = (0..READERS).map(|number| Reader::new(number, Arc::clone(&deletion))).collect();
     std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
     let start = || {
         let arguments = ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token"];
         Running::start(chatd(folder.path()).args(arguments).args(database))
     };
-    for _ in 0..rounds {
+    for round in 0..rounds {
         let mut server = start();
         let (address, admin) = (server.address, server.admin.unwrap());
         acks.count.store(0, Ordering::Relaxed);
         acks.enough.store(random.random_range(1..300), Ordering::Relaxed);
         // the server must not be killed before all clients have joined
-        let all_joined = Arc::new(Barrier::new(WRITERS + READERS));
-        let erased = writers[ERASED].iter().filter_map(|writer| writer.user.clone()).collect();
+        let all_joined = Arc::new(Barrier::new(WRITERS + READERS + 1));
+        let mut erased: Vec<_> = writers[ERASED].iter().filter_map(|writer| writer.user.clone()).collect();
+        // a round may end after the first of them
+        let first = round % erased.len().max(1);
+        erased.rotate_left(first);
         let writing = writers.into_iter().map(|mut writer| {
             let (acks, all_joined) = (Arc::clone(&acks), Arc::clone(&all_joined));
             tokio::spawn(async move {
@@ -391,8 +401,12 @@ async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kil
             })
         });
         let reading: Vec<_> = reading.collect();
-        let erasing = tokio::spawn(erase(admin, erased));
+        let erasing = tokio::spawn(async move { erase(admin, erased, &all_joined).await });
         soon("enough acks", acks.reached.notified()).await;
+        if round % DELETED == DELETED - 1 {
+            deletion.notified().now_or_never();
+            soon("a deletion", deletion.notified()).await;
+        }
         kill();
         server.signal(Signal::KILL);
         server.end_within(Duration::from_secs(10)).await;
@@ -467,6 +481,6 @@ async fn kill_under_load(folder: &TempDir, rounds: usize, database: &[&str], kil
         );
         assert!(delivered.len() > rounds && *edits > rounds && *recoveries > rounds / 2);
         // a few rounds may end before the first of them
-        assert!((*deletions > 0 && *reacted > rounds) || rounds < ROUNDS);
+        assert!((*deletions > 0 && *reacted > rounds) || rounds < ROUNDS_OF_POSTGRES);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use chat_testkit::Seen;
 use chat_testkit::v2::{Session, guest_token};
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 use super::reactions::{EMOJI, Reactions};
 use super::{REACTED, is_end, room};
@@ -86,12 +87,14 @@ pub(super) struct Reader {
     pub(super) edits: usize,
     /// How many deletions were delivered.
     pub(super) deletions: usize,
+    /// Notified of each deletion.
+    on_deletion: Arc<Notify>,
     /// How often everything was recovered.
     pub(super) recoveries: usize,
 }
 
 impl Reader {
-    pub(super) fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize, on_deletion: Arc<Notify>) -> Self {
         let (messages, delivered) = (BTreeMap::new(), BTreeMap::new());
         Self {
             number,
@@ -104,6 +107,7 @@ impl Reader {
             reacted: 0,
             edits: 0,
             deletions: 0,
+            on_deletion,
             recoveries: 0,
         }
     }
@@ -156,6 +160,7 @@ impl Reader {
                 "deleted" if !self.is_behind => {
                     self.moves(&frame);
                     self.deletions += 1;
+                    self.on_deletion.notify_one();
                     for target in frame["targets"].as_array().unwrap() {
                         if let Some(held) = self.messages.get_mut(&target.as_u64().unwrap()) {
                             *held = State { text: None, changed: Some(seq(&frame)) };
