@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Folders of programs for administrators. The `PATH` of a user may not include them.
 const FOR_ADMINISTRATORS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -26,6 +27,8 @@ pub enum Need {
     Program(&'static str),
     /// A file or a folder.
     Path(&'static str),
+    /// The test can mount file systems.
+    Mount,
     /// The programs of PostgreSQL. See [`postgres`](crate::postgres).
     Postgres,
 }
@@ -40,6 +43,7 @@ impl Need {
             }
             Self::Program(name) => program(name).is_none().then(|| format!("the program \"{name}\"")),
             Self::Path(path) => (!Path::new(path).exists()).then(|| format!("\"{path}\"")),
+            Self::Mount => (!mounts()).then(|| "the right to mount file systems".to_owned()),
             Self::Postgres => crate::postgres::missing(),
         }
     }
@@ -82,11 +86,19 @@ pub(crate) fn gives_files_away() -> bool {
     chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok()
 }
 
+/// Whether this process may mount a file system: tried in a namespace of its own.
+fn mounts() -> bool {
+    let mut command = Command::new(located("unshare"));
+    command.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    rustix::process::geteuid().is_root() && command.status().is_ok_and(|status| status.success())
+}
+
 fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
-/// A program for a [`Command`](std::process::Command): its path, or its name if it is missing.
+/// A program for a [`Command`]: its path, or its name if it is missing.
 pub fn located(name: &str) -> OsString {
     program(name).map_or_else(|| name.into(), PathBuf::into_os_string)
 }

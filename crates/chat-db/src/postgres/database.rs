@@ -2,8 +2,11 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use diesel::{QueryResult, RunQueryDsl};
+use diesel::connection::SimpleConnection;
+use diesel::result::Error;
+use diesel::{Connection, QueryResult, RunQueryDsl};
 use tokio::sync::Semaphore;
 
 use super::connection::DbConnection;
@@ -57,6 +60,22 @@ impl Options {
     }
 }
 
+/// Checks that the disk has room for more data. A row that is changed may find a place in what is
+/// already there, and on a full disk new messages are refused nevertheless.
+fn grow(connection: &mut DbConnection) -> QueryResult<()> {
+    // 128 KiB that are not logged: a full log would stop the server
+    const GROW: &str = "CREATE UNLOGGED TABLE growth_check (filler TEXT);
+        INSERT INTO growth_check SELECT repeat(' ', 1000) FROM generate_series(1, 128)";
+    let tried = connection.transaction(|connection| {
+        connection.batch_execute(GROW)?;
+        Err::<(), _>(Error::RollbackTransaction)
+    });
+    match tried {
+        Err(Error::RollbackTransaction) => Ok(()),
+        other => other,
+    }
+}
+
 /// Shows that a transaction is of the process that uses the database.
 #[derive(Debug, Clone)]
 pub struct Fence {
@@ -101,6 +120,9 @@ struct Inner {
     maintenance: Worker<DbConnection>,
     readers: Arc<Pool>,
     is_unchanged: bool,
+    /// How many transactions had failed when there was room for more data, the last time that this
+    /// was checked.
+    checked_failures: AtomicU64,
     /// Declared last: it is dropped after all others.
     guard: Guard,
 }
@@ -139,7 +161,9 @@ impl Database {
             threads().map_err(|error: std::io::Error| fault(error.to_string()))?;
         let readers = Arc::new(Pool::new(Arc::clone(guard.shared()), options.readers.get()));
         let writes = Arc::new(Semaphore::new(MAX_WRITES));
-        let inner = Inner { writer, writes, appenders, maintenance, readers, is_unchanged, guard };
+        let checked_failures = AtomicU64::new(0);
+        let inner =
+            Inner { writer, writes, appenders, maintenance, readers, is_unchanged, checked_failures, guard };
         Ok(Self { shared: Arc::new(inner) })
     }
 
@@ -265,12 +289,19 @@ impl Database {
         tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closed)?
     }
 
-    /// Checks whether a transaction can be committed now.
+    /// Checks whether a transaction can be committed now. If one has failed since the last check,
+    /// also whether the disk has room for more data.
     ///
     /// # Errors
     /// The same as [`write`](Self::write).
     pub async fn check(&self) -> Result<(), DbError> {
-        self.write(|_| Ok(())).await
+        let failures = self.shared.guard.shared().failures();
+        if failures == self.shared.checked_failures.load(Ordering::Relaxed) {
+            return self.write(|_| Ok(())).await;
+        }
+        self.write(grow).await?;
+        self.shared.checked_failures.store(failures, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Accepts no more work, waits until the queued work is committed, and gives the database up.

@@ -1,7 +1,7 @@
 //! Keeps the database for this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     ownership: Mutex<Ownership>,
     /// The greatest position of the server's log that was seen.
     position: AtomicI64,
+    /// How many transactions have failed.
+    failures: AtomicU64,
     /// Wakes the guard: a connection has met another database, or the database was closed.
     wake: Notify,
     on_replaced: Mutex<Vec<OnReplaced>>,
@@ -106,6 +108,16 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// A transaction has failed.
+    pub(crate) fn note_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many transactions have failed.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Adds what runs when the database was replaced.
     pub(crate) fn on_replaced(&self, run: OnReplaced) {
         self.on_replaced.lock().push(run);
@@ -165,6 +177,7 @@ impl Guard {
             tls,
             ownership,
             position: AtomicI64::new(0),
+            failures: AtomicU64::new(0),
             wake: Notify::new(),
             on_replaced: Mutex::default(),
         });

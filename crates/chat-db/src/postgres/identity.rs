@@ -31,8 +31,8 @@ pub(crate) struct State {
     /// The identity when it was last used.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) known_identity: Option<String>,
-    /// How far the server's log has been written. It only grows, except if the server was replaced
-    /// by an older copy of itself.
+    /// How far the server's log is on its disk. It only grows, except if the server was replaced by
+    /// an older copy of itself. What is not on the disk yet is lost in a crash.
     #[diesel(sql_type = BigInt)]
     pub(crate) position: i64,
     /// A random text of the process that uses it, or last used it.
@@ -45,7 +45,7 @@ pub(crate) fn read(connection: &mut DbConnection) -> QueryResult<State> {
     diesel::sql_query(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || d.oid || '/' \
                 || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS identity, \
-                (pg_current_wal_insert_lsn() - '0/0')::BIGINT AS position, \
+                (pg_current_wal_flush_lsn() - '0/0')::BIGINT AS position, \
                 s.identity AS known_identity, s.incarnation AS incarnation \
          FROM pg_database d LEFT JOIN database_state s ON true WHERE d.datname = current_database()",
     )

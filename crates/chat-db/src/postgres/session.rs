@@ -61,9 +61,10 @@ impl Session {
         }
     }
 
-    /// Closes the connection: its state is not known.
-    pub(crate) fn discard(&mut self) {
+    /// Closes the connection after a failure: its state is not known.
+    pub(crate) fn fail(&mut self) {
         self.link = None;
+        self.shared.note_failure();
     }
 
     fn connect(&self, owned: &Owned) -> Result<Link, DbError> {

@@ -22,7 +22,7 @@ pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece<DbConnection
         };
         commits.note(begun, 1, result.as_ref().err());
         if result.is_err() {
-            session.discard();
+            session.fail();
         }
         work.finish(result);
     }

@@ -29,7 +29,7 @@ pub(crate) fn run(shared: Arc<Shared>, queue: &mpsc::Receiver<Piece<DbConnection
         let committed = commit(&mut session, &mut batch);
         commits.note(begun, batch.len(), committed.as_ref().err());
         if committed.is_err() {
-            session.discard();
+            session.fail();
         }
         for work in batch.drain(..) {
             work.finish(committed.clone());

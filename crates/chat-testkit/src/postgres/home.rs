@@ -1,5 +1,6 @@
 //! The temporary folder of a server, and the watchdog that ends the server.
 
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::programs::{named, owner};
+use super::programs::{named, output, owner};
 
 /// The watchdog reads from a pipe that only the test process can write to. At the end of the pipe
 /// (the test drops the server, or the test process has ended, in whatever way) it ends the server
@@ -56,6 +57,7 @@ if [ -e "$folder/data/postmaster.pid" ]; then
     set -- $(sed -n 7p "$folder/data/postmaster.pid")
     if [ -n "$2" ]; then ipcrm -m "$2"; fi
 fi
+if mountpoint -q "$folder/data"; then umount --lazy "$folder/data"; fi
 rm -rf "$folder"
 "#;
 
@@ -89,6 +91,15 @@ impl Home {
         home
     }
 
+    /// Puts the data on a disk of this size.
+    pub(super) fn mount_disk(&self, mebibytes: u32) {
+        fs::create_dir(self.data()).unwrap();
+        let size = format!("size={mebibytes}m");
+        output(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(self.data()))
+            .unwrap_or_else(|error| panic!("mount: {error}"));
+        self.give(&self.data(), 0o700);
+    }
+
     /// The folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
@@ -103,14 +114,14 @@ impl Home {
     /// Returns its path.
     pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         self.give(&path, 0o600);
         path
     }
 
     /// Gives a file or a folder to the user of the server.
     fn give(&self, path: &Path, mode: u32) {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         if let Some((user, group)) = owner() {
             chown(path, Some(user), Some(group))
                 .unwrap_or_else(|error| panic!("cannot give {} to the user {user}: {error}", named(path)));
@@ -120,9 +131,8 @@ impl Home {
     /// The running processes of the server.
     pub(super) fn processes(&self) -> Vec<Pid> {
         let data = self.data();
-        let is_of_server =
-            |process: &Path| std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data);
-        std::fs::read_dir("/proc")
+        let is_of_server = |process: &Path| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data);
+        fs::read_dir("/proc")
             .unwrap()
             .filter_map(|entry| {
                 let process = entry.ok()?.path();

@@ -1,7 +1,8 @@
 //! A server of its own for a test.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -48,6 +49,9 @@ pub struct Builder {
     is_durable: bool,
     has_tls: bool,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, OsString)>,
+    /// The size of the disk in MiB.
+    disk: Option<u32>,
 }
 
 impl Builder {
@@ -81,15 +85,36 @@ impl Builder {
         self
     }
 
+    /// Sets a variable in the environment of the server.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Puts the data on a disk of its own, in memory: see [`Server::fill_disk`]. A test states
+    /// [`Need::Mount`](crate::needs::Need::Mount).
+    #[must_use]
+    pub fn disk(mut self, mebibytes: u32) -> Self {
+        self.disk = Some(mebibytes);
+        self
+    }
+
     /// Creates a cluster and starts its server.
     pub fn start(self) -> Server {
         let home = Home::create();
+        if let Some(mebibytes) = self.disk {
+            home.mount_disk(mebibytes);
+        }
         let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
         let password_file = home.write("password", &password);
         let mut initdb = unprivileged("initdb", home.folder());
         initdb.arg("--pgdata").arg(home.data()).arg("--pwfile").arg(&password_file);
         initdb.args(["--username", SUPERUSER, "--auth-host=scram-sha-256", "--auth-local=scram-sha-256"]);
         initdb.args(["--encoding=UTF8", "--locale=C", "--no-sync"]);
+        if self.disk.is_some() {
+            initdb.arg("--wal-segsize=1");
+        }
         output(&mut initdb).unwrap_or_else(|error| panic!("initdb: {error}"));
         fs::remove_file(password_file).unwrap();
         append(&home.data().join("postgresql.conf"), &self.configuration());
@@ -102,7 +127,7 @@ impl Builder {
              {host} all all 127.0.0.1/32 scram-sha-256\n{host} replication all 127.0.0.1/32 scram-sha-256\n"
         );
         home.write("data/pg_hba.conf", &access);
-        Server::start_in(home, password)
+        Server::start_in(home, password, self.environment)
     }
 
     /// The lines for `postgresql.conf`.
@@ -140,6 +165,7 @@ pub struct Server {
     postmaster: Postmaster,
     password: String,
     port: ReservedPort,
+    environment: Vec<(String, OsString)>,
 }
 
 impl Server {
@@ -150,12 +176,19 @@ impl Server {
 
     /// The options of a server: no fsync, and the defaults of PostgreSQL.
     pub fn builder() -> Builder {
-        Builder { is_durable: false, has_tls: false, settings: Vec::new() }
+        Builder {
+            is_durable: false,
+            has_tls: false,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            disk: None,
+        }
     }
 
     /// Starts the server of the cluster in the data folder.
-    fn start_in(home: Home, password: String) -> Self {
-        let server = Self { home, postmaster: Postmaster::default(), password, port: ReservedPort::new() };
+    fn start_in(home: Home, password: String, environment: Vec<(String, OsString)>) -> Self {
+        let port = ReservedPort::new();
+        let server = Self { home, postmaster: Postmaster::default(), password, port, environment };
         server.launch(&mut server.postmaster.lock());
         server
     }
@@ -226,6 +259,11 @@ impl Server {
         self.postmaster.lock().as_ref().map(Child::id)
     }
 
+    /// Whether the server runs: false if it has stopped by itself, too.
+    pub fn is_running(&self) -> bool {
+        self.postmaster.lock().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Stops the server. Does nothing if it is stopped.
     pub fn stop(&self, mode: Mode) {
         let mut postmaster = self.postmaster.lock();
@@ -281,6 +319,25 @@ impl Server {
         self.home.signal(Signal::CONT);
     }
 
+    /// Fills the disk of a server that was built with [`disk`](Builder::disk), to the last byte.
+    pub fn fill_disk(&self) {
+        let mut ballast = File::create(self.ballast()).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            let piece = vec![0; size];
+            while ballast.write_all(&piece).is_ok() {}
+        }
+    }
+
+    /// Makes room again on the disk.
+    pub fn free_disk(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    /// The file that fills the disk.
+    fn ballast(&self) -> PathBuf {
+        self.home.data().join("ballast")
+    }
+
     /// The file with the certificate of the authority that signed the server's, if it has TLS.
     pub fn ca(&self) -> PathBuf {
         self.home.data().join("ca.crt")
@@ -294,13 +351,13 @@ impl Server {
         let setting = format!("primary_conninfo = '{}'\n", self.socket_url(""));
         append(&home.data().join("postgresql.conf"), &setting);
         home.write("data/standby.signal", "");
-        Self::start_in(home, self.password.clone())
+        Self::start_in(home, self.password.clone(), Vec::new())
     }
 
     /// Starts a server with a copy of the data, in a folder of its own and at an address of its
     /// own. It has the same system identifier, and is on the same timeline.
     pub fn copy(&self) -> Self {
-        Self::start_in(self.backup(), self.password.clone())
+        Self::start_in(self.backup(), self.password.clone(), Vec::new())
     }
 
     /// Like [`copy`](Self::copy), but the data is recovered from a backup, as after the loss of the
@@ -310,7 +367,7 @@ impl Server {
         // there is no archive: all it needs is in the backup
         append(&home.data().join("postgresql.conf"), "restore_command = 'false'\n");
         home.write("data/recovery.signal", "");
-        let server = Self::start_in(home, self.password.clone());
+        let server = Self::start_in(home, self.password.clone(), Vec::new());
         server.await_true("the server recovers", "SELECT NOT pg_is_in_recovery()");
         server
     }
@@ -381,6 +438,7 @@ impl Server {
             command.arg("-D").arg(self.home.data()).arg("-k").arg(self.home.folder());
             let address = self.address();
             command.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
+            command.envs(self.environment.iter().map(|(name, value)| (name, value)));
             // a signal for the group of the test process is not for the server
             command.process_group(0).stdout(log.try_clone().unwrap()).stderr(log);
             let mut child = command.spawn().unwrap();
