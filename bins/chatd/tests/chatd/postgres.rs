@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_testkit::http::request;
 use chat_testkit::needs::{self, Need};
-use chat_testkit::postgres::{Server, shared};
+use chat_testkit::postgres::{self, Server, shared};
 use chat_testkit::proxy::{Direction, Proxy};
 use chat_testkit::v2::{Session, guest_token};
 use chat_testkit::{soon, until};
@@ -140,7 +140,7 @@ async fn an_ack_that_postgres_could_not_send_is_no_second_message() {
     let (folder, database) = (tempfile::tempdir().unwrap(), shared());
     let proxy = Proxy::start(database.address());
     let url = database.url_at(proxy.address());
-    let server = Running::start(&mut chatd_on(&folder, &url));
+    let server = Running::start(chatd_on(&folder, &url).args(ADMIN));
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
     send(&mut ana, "before").await;
@@ -151,6 +151,7 @@ async fn an_ack_that_postgres_could_not_send_is_no_second_message() {
         database.psql("SELECT count(*) FROM messages WHERE id = 'lost'").trim() == "1"
     })
     .await;
+    assert_eq!(readyz(server.admin.unwrap()).await, 503);
     proxy.cut();
     proxy.resume();
     let answer = soon("an answer", async {
@@ -210,6 +211,57 @@ async fn a_slow_postgres_server_delays_messages_and_loses_none() {
     proxy.resume();
     until("the server is ready", async || readyz(server.admin.unwrap()).await == 200).await;
     assert_eq!(stored(&mut bob).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_postgres_accepts_no_connections_nothing_is_stored() {
+    if !has_postgres() {
+        return;
+    }
+    let postgres = Server::start();
+    let (folder, database) = (tempfile::tempdir().unwrap(), postgres.create_database());
+    let server = Running::start(chatd_on(&folder, database.url()).args(ADMIN));
+    let admin = server.admin.unwrap();
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    assert_eq!(send(&mut ana, "1").await["seq"], 1);
+    let accept = |accept| {
+        let name = database.name();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+        let sql = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {accept}; {end} AND datname = '{name}'");
+        postgres.psql("postgres", &sql);
+    };
+    accept(false);
+    assert_eq!(send(&mut ana, "2").await["code"], "store_unavailable");
+    assert_eq!(readyz(admin).await, 503);
+    accept(true);
+    assert_eq!(send_until_stored(&mut ana, "2").await, 2);
+    until("the server is ready", async || readyz(admin).await == 200).await;
+    assert_eq!(stored(&mut ana).await, [(1, "1".to_owned()), (2, "2".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_of_another_session_of_postgres_delays_messages_and_loses_none() {
+    if !has_postgres() {
+        return;
+    }
+    let (folder, database) = (tempfile::tempdir().unwrap(), shared());
+    let server = Running::start(chatd_on(&folder, database.url()).args(ADMIN));
+    let admin = server.admin.unwrap();
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    assert_eq!(send(&mut ana, "1").await["seq"], 1);
+    let url = database.url().to_owned();
+    let lock = "BEGIN; LOCK TABLE messages, history_epoch IN EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT";
+    let locked = tokio::task::spawn_blocking(move || postgres::psql(&url, lock));
+    let is_locked = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' \
+                     AND relation = 'messages'::regclass AND granted";
+    until("the tables are locked", async || database.psql(is_locked) == "1").await;
+    ana.send(&json!({"type": "send", "room": "r", "id": "2", "body": "2", "ref": "2"})).await;
+    assert_eq!(readyz(admin).await, 503);
+    let ack = ana.next("ack").await;
+    assert_eq!((&ack["ref"], &ack["seq"]), (&json!("2"), &json!(2)), "{ack}");
+    locked.await.unwrap().unwrap();
+    until("the server is ready", async || readyz(admin).await == 200).await;
+    assert_eq!(stored(&mut ana).await, [(1, "1".to_owned()), (2, "2".to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -339,7 +391,7 @@ fn blocks(page: &str, heading: &str) -> Vec<String> {
 /// Runs shell commands in a folder, with the programs of PostgreSQL at hand.
 async fn shell(folder: &std::path::Path, commands: &str) -> String {
     let mut shell = Command::new("bash");
-    let programs = chat_testkit::postgres::programs();
+    let programs = postgres::programs();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     shell.current_dir(folder).env("PATH", path).args(["-euc", commands]);
     let (is_done, output) = run(shell).await;
@@ -389,7 +441,7 @@ async fn the_commands_of_the_page_about_postgres_work() {
 
     let [sql, toml] = blocks(&page, "Set up").try_into().unwrap();
     for statement in sql.lines() {
-        chat_testkit::postgres::psql(&admin, statement).unwrap();
+        postgres::psql(&admin, statement).unwrap();
     }
     let moving = blocks(&page, "Moving to PostgreSQL and back").concat();
     let (epoch, _) = send(&["--database", "chatd.sqlite3"], "in a file").await;

@@ -1,10 +1,11 @@
-// What the system tells the program, falsified: its wall clock, how long a sync takes, and whether it fails. Loaded in front of the
-// C library by `LD_PRELOAD`; the files that the variables name are read anew each time, so that a test can change them while the program runs.
+// Falsifies what the system tells a program: its wall clock, how long a sync takes, and whether it fails. `LD_PRELOAD` loads it in
+// front of the C library. The files that the variables name are read at each call, so that a test can change them while the program runs.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     int outcome = real(clock, time);
     if (outcome == 0 && clock == CLOCK_REALTIME) time->tv_sec += number("SHIM_CLOCK_SECONDS");
+    return outcome;
+}
+
+int gettimeofday(struct timeval *restrict time, void *restrict zone) {
+    static int (*real)(struct timeval *, void *);
+    if (!real) real = (int (*)(struct timeval *, void *))dlsym(RTLD_NEXT, "gettimeofday");
+    int outcome = real(time, zone);
+    if (outcome == 0) time->tv_sec += number("SHIM_CLOCK_SECONDS");
     return outcome;
 }
 

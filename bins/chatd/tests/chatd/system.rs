@@ -2,12 +2,13 @@
 //! library simulates it; the test compiles it from `shim.c`.
 #![cfg(target_os = "linux")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chat_testkit::v2::Session;
-use chat_testkit::{Client, http, until};
+use chat_testkit::{Client, http, postgres, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,32 +16,49 @@ use tempfile::TempDir;
 use crate::process::{Running, chatd};
 use chat_testkit::needs::{self, Need};
 
-/// A server on a system whose faults can be set.
+/// A system whose faults can be set.
 struct System {
     folder: TempDir,
-    server: Running,
 }
 
 impl System {
     /// `None` if the machine has no C compiler.
-    fn start() -> Option<Self> {
+    fn new() -> Option<Self> {
         if !needs::are_met(&[Need::Program("cc")]) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let shim = folder.path().join("shim.so");
+        // a server of another user reads the files
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let system = Self { folder };
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chatd/shim.c");
-        let compiled =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(system.shim())
+            .arg(source)
+            .status();
         assert!(compiled.unwrap().success());
-        let mut command = chatd(folder.path());
-        command
-            .env("LD_PRELOAD", &shim)
-            .env("SHIM_CLOCK_SECONDS", folder.path().join("clock"))
-            .env("SHIM_SYNC_MILLISECONDS", folder.path().join("sync"))
-            .env("SHIM_SYNC_ERROR", folder.path().join("sync-error"));
-        let server = Running::start(&mut command);
-        Some(Self { folder, server })
+        Some(system)
+    }
+
+    fn shim(&self) -> PathBuf {
+        self.folder.path().join("shim.so")
+    }
+
+    /// The environment of a program on this system.
+    fn environment(&self) -> [(&'static str, PathBuf); 4] {
+        let file = |name| self.folder.path().join(name);
+        [
+            ("LD_PRELOAD", self.shim()),
+            ("SHIM_CLOCK_SECONDS", file("clock")),
+            ("SHIM_SYNC_MILLISECONDS", file("sync")),
+            ("SHIM_SYNC_ERROR", file("sync-error")),
+        ]
+    }
+
+    /// Starts chatd on this system.
+    fn start(&self, arguments: &[&str]) -> Running {
+        Running::start(chatd(self.folder.path()).envs(self.environment()).args(arguments))
     }
 
     fn set(&self, what: &str, value: i64) {
@@ -62,21 +80,63 @@ fn sent_at(ack: &Value) -> i64 {
     i64::try_from(time.as_millis()).unwrap()
 }
 
+const HOUR: i64 = 3_600;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_clock_jumps_clients_stay_connected_and_the_order_is_kept() {
-    const HOUR: i64 = 3_600;
-    let Some(system) = System::start() else { return };
-    let address = system.server.address;
+    let Some(system) = System::new() else { return };
+    let server = system.start(&[]);
+    the_clock_jumps(&server, |seconds| system.set("clock", seconds), HOUR).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_clock_jumps_the_order_on_postgres_is_kept() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
+    let Some(system) = System::new() else { return };
+    let database = postgres::shared();
+    let server = system.start(&["--database", database.url()]);
+    the_clock_jumps(&server, |seconds| system.set("clock", seconds), HOUR).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_clock_of_postgres_jumps_nothing_changes() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
+    let Some(system) = System::new() else { return };
+    let mut postgres = postgres::Server::builder();
+    for (name, value) in system.environment() {
+        postgres = postgres.env(name, value);
+    }
+    let postgres = postgres.start();
+    let now = || postgres.psql("postgres", "SELECT floor(extract(epoch FROM clock_timestamp()))");
+    let now = || now().parse::<i64>().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(chatd(folder.path()).args(["--database", &postgres.url("postgres")]));
+    let jump = |seconds| {
+        let before = now();
+        system.set("clock", seconds);
+        assert!((now() - before).abs() > HOUR * 9 / 10, "the clock did jump");
+    };
+    the_clock_jumps(&server, jump, 0).await;
+}
+
+/// Checks that a server works as ever while a clock jumps. The times of messages jump by `expected`
+/// seconds at least.
+async fn the_clock_jumps(server: &Running, jump_to: impl Fn(i64), expected: i64) {
+    let address = server.address;
     let mut classic = Client::enter(address, "r", "cleo").await;
     let (mut ana, _) = Session::enter(address, "r", "ana").await;
     let mut before = sent_at(&ana.ask(say(1)).await);
     for (n, jump) in [(2, HOUR), (3, -HOUR), (4, 0)] {
-        system.set("clock", jump);
+        jump_to(jump);
         let ack = ana.ask(say(n)).await;
         // after all earlier messages, including those of the classic client
         assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2 * n - 2)), "{ack}");
         let now = sent_at(&ack);
-        assert!((now - before).abs() > HOUR * 900, "the clock did jump: from {before} to {now}");
+        assert!((now - before).abs() >= expected * 900, "the clock did jump: from {before} to {now}");
         before = now;
         // the deadlines of a connection are checked when a frame arrives
         assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong");
@@ -84,6 +144,8 @@ async fn when_the_clock_jumps_clients_stay_connected_and_the_order_is_kept() {
         let mut bob = Client::enter(address, "r", &format!("bob{n}")).await;
         assert_eq!(bob.brief().await, format!("+bob{n}"));
         bob.close(None).await;
+        let ready = http::request(address, "GET", "/readyz", &[]).await;
+        assert_eq!(ready.status, 200);
     }
     assert_eq!(classic.messages(7).await, ["1", "2", "2, too", "3", "3, too", "4", "4, too"]);
     let (_, joined) = Session::enter(address, "r", "dee").await;
@@ -94,8 +156,9 @@ async fn when_the_clock_jumps_clients_stay_connected_and_the_order_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_sync_delays_acks_and_nothing_else() {
-    let Some(mut system) = System::start() else { return };
-    let address = system.server.address;
+    let Some(system) = System::new() else { return };
+    let mut server = system.start(&[]);
+    let address = server.address;
     let mut classic = Client::enter(address, "other", "cleo").await;
     assert_eq!(classic.brief().await, "+cleo");
     let (mut ana, _) = Session::enter(address, "r", "ana").await;
@@ -130,15 +193,16 @@ async fn a_slow_sync_delays_acks_and_nothing_else() {
     until("it is ready", async || http::request(address, "GET", "/readyz", &[]).await.status == 200).await;
     let ack = ana.ask(say(21)).await;
     assert_eq!(ack["seq"], 21, "{ack}");
-    system.server.signal(Signal::TERM);
-    assert!(system.server.end_within(Duration::from_secs(10)).await.success());
+    server.signal(Signal::TERM);
+    assert!(server.end_within(Duration::from_secs(10)).await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_syncs_fail_nothing_is_acked_and_then_the_server_recovers() {
     const EIO: i64 = 5;
-    let Some(mut system) = System::start() else { return };
-    let address = system.server.address;
+    let Some(system) = System::new() else { return };
+    let mut server = system.start(&[]);
+    let address = server.address;
     let is_ready = async || http::request(address, "GET", "/readyz", &[]).await.status == 200;
     let mut classic = Client::enter(address, "r", "cleo").await;
     let (mut ana, _) = Session::enter(address, "r", "ana").await;
@@ -160,8 +224,8 @@ async fn while_syncs_fail_nothing_is_acked_and_then_the_server_recovers() {
     assert_eq!(ana.ask(say(3)).await["seq"], 3);
     assert_eq!(classic.messages(3).await, ["1", "2", "3"], "the client is still connected");
 
-    system.server.signal(Signal::KILL);
-    system.server.end_within(Duration::from_secs(10)).await;
+    server.signal(Signal::KILL);
+    server.end_within(Duration::from_secs(10)).await;
     let again = Running::start(&mut chatd(system.folder.path()));
     let mut bob = Session::hello(again.address, "bob").await;
     let joined = bob.ask(json!({"type": "join", "room": "r", "history": 50})).await;

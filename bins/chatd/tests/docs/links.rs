@@ -62,6 +62,18 @@ fn every_path_that_is_named_exists() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+/// The page about faults names the tests that show what it says.
+#[test]
+fn every_test_that_is_named_exists() {
+    let code: String = files("rs").iter().chain(&files("js")).map(|file| read(file)).collect();
+    let is_name = |name: &str| {
+        name.matches('_').count() > 1 && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+    };
+    let names = Page::read(&read("docs/reliability.md")).code;
+    let missing: Vec<_> = names.iter().filter(|name| is_name(name) && !code.contains(&***name)).collect();
+    assert!(missing.is_empty(), "docs/reliability.md: {missing:?}");
+}
+
 #[test]
 fn the_index_lists_every_page() {
     let index = Page::read(&read("docs/README.md"));
