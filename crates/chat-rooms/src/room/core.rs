@@ -16,10 +16,12 @@ use crate::delivery::subscriber::{Recipient, Subscriber};
 use crate::delivery::window::InFlightGuard;
 use crate::room::pages::Oldest;
 use crate::room::policy::Outdated;
+use crate::room::publish::Ahead;
 use crate::room::state::RoomState;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::policy::CurrentPolicy;
 use crate::room::state::reactions::ReactionWindow;
+use crate::room::state::sequencer::Sequencer;
 use crate::room::tail::Tail;
 use crate::room::{Position, RoomContext};
 use crate::sync::{Instant, steps};
@@ -37,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) returned: Vec<Box<dyn Outdated>>,
     /// The newest events.
     pub(crate) tail: Tail,
+    /// The events that come after a gap.
+    pub(crate) sequencer: Sequencer<Ahead>,
     /// The reactions that are being merged, and are not queued yet.
     pub(crate) reactions: ReactionWindow,
     /// The number of the oldest message that is kept, once it was read.
@@ -120,6 +124,7 @@ impl Core {
             policy: CurrentPolicy::default(),
             returned: Vec::new(),
             tail: Tail::default(),
+            sequencer: Sequencer::default(),
             reactions: ReactionWindow::default(),
             oldest: None,
             subscribers: BTreeMap::new(),

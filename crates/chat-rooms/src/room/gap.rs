@@ -1,7 +1,8 @@
 //! Gaps: events that are in the store, and that no result of an append has.
 //!
 //! A commit that failed may have reached the disk all the same. The next result shows that numbers
-//! are missing. Then the room reads what has become of its messages, and sends that in one event.
+//! are missing: see [`sequencer`](crate::room::state::sequencer). Then the room reads what has
+//! become of its messages, and sends that in one event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,15 +51,17 @@ impl Room {
                 effects.push(Effect::CheckMembers);
             }
             self.deliver_range(core, range);
+            self.deliver_ahead(core, effects);
         });
     }
 
     /// Delivers the events up to the number `last` without their outcome: nothing can be read any
     /// more.
     pub(crate) fn skip_gap(&self, last: u64) {
-        self.change(|core, _| {
+        self.change(|core, effects| {
             let range = EventRange::new(self.name.clone(), core.tail.newest() + 1, last, None);
             self.deliver_range(core, range);
+            self.deliver_ahead(core, effects);
         });
     }
 

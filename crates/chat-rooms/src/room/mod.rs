@@ -92,6 +92,13 @@ pub(crate) struct RoomContext {
     pub(crate) meters: Meters,
 }
 
+impl RoomContext {
+    /// How long a room waits for events that others may still bring, before it reads them.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// The coalescing windows that commands opened, and what they left behind.
 #[derive(Debug, Default)]
 struct Windows {

@@ -69,18 +69,9 @@ pub(crate) enum Source {
 }
 
 impl AppendResult {
-    /// The event that the room has to have delivered before this result; 0 if there is none. It has
-    /// not if a commit had reached the disk although it seemed to fail: no result has its events.
-    pub(crate) fn follows(&self) -> u64 {
-        match &self.outcome {
-            Ok(Appended::Stored(event)) => event.seq() - 1,
-            _ => 0,
-        }
-    }
-
-    /// The event that the room has to deliver right after this result, unless it has already; 0 if
-    /// there is none. The ack of a message comes before the message.
-    pub(crate) fn precedes(&self) -> u64 {
+    /// The number of an event that the store has, and that this result does not bring; 0 if there
+    /// is none.
+    pub(crate) fn known(&self) -> u64 {
         match (&self.source, &self.outcome) {
             (Source::Doubt { newest }, _) => *newest,
             (_, Ok(Appended::Duplicate(message))) => message.seq,
@@ -98,6 +89,21 @@ impl AppendResult {
     pub(crate) fn is_doubtful(&self) -> bool {
         matches!(self.outcome, Err(AppendError::Unavailable(_)))
     }
+}
+
+/// An event that the room knows, and cannot deliver before those that are missing.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    event: StoredEvent,
+    /// The member of this room who has sent it, if one has.
+    origin: Option<Origin>,
+}
+
+/// Who has sent an event, until it is delivered. The sender has its ack already.
+#[derive(Debug)]
+struct Origin {
+    sender: Sender,
+    guard: InFlightGuard,
 }
 
 /// The sender's id for a message or an edit, and the reference of the command.
@@ -150,16 +156,17 @@ impl Room {
         let AppendResult { outcome, source } = result;
         match source {
             Source::Command { sender, guard, key, durability } => {
-                core.pending -= sender.charge;
                 core.policy.settle(sender.checked);
-                let id = sender.session;
-                self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
-                core.message_settled(id, effects);
+                let origin = Origin { sender, guard };
+                match self.answer(core, effects, &origin.sender, outcome, (key, durability)) {
+                    Some(event) => self.sequence(core, effects, event, Some(origin)),
+                    None => self.settle_origin(core, effects, &origin),
+                }
             }
             Source::Act(rules) => {
                 core.acts -= 1;
                 match (outcome, rules) {
-                    (Ok(Appended::Stored(event)), _) => self.deliver(core, effects, event, None, None),
+                    (Ok(Appended::Stored(event)), _) => self.sequence(core, effects, event, None),
                     (Ok(Appended::NewRules(version)), Some(rules)) => {
                         self.apply_rules(core, effects, version, rules);
                     }
@@ -171,16 +178,15 @@ impl Room {
         }
     }
 
-    /// Delivers what was stored to every member, and the ack or the reason of a failure to the
-    /// sender.
-    fn deliver_outcome(
+    /// Sends the sender its ack, or the reason of a failure. Returns the event to deliver.
+    fn answer(
         &self,
         core: &mut Core,
         effects: &mut Effects,
         sender: &Sender,
-        (guard, outcome): (InFlightGuard, Result<Appended, AppendError>),
+        outcome: Result<Appended, AppendError>,
         (key, durability): (RequestKey, Durability),
-    ) {
+    ) -> Option<StoredEvent> {
         let id = sender.session;
         let is_subscribed =
             core.subscribers.get(&id).is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
@@ -191,9 +197,7 @@ impl Room {
                     let ack = Event::Ack(Box::new(self.ack(&appended, key, durability)));
                     core.enqueue(ack, Audience::Only(id), None, self.encodings());
                 }
-                if let Appended::Stored(event) = appended {
-                    self.deliver(core, effects, event, Some(&sender.from), Some(guard));
-                }
+                return if let Appended::Stored(event) = appended { Some(event) } else { None };
             }
             Err(error) if is_subscribed => {
                 let refusal = refusal(&error, sender.checked);
@@ -204,6 +208,42 @@ impl Room {
             }
             Err(_) => {}
         }
+        None
+    }
+
+    /// Delivers an event as soon as all events before it are delivered.
+    fn sequence(&self, core: &mut Core, effects: &mut Effects, event: StoredEvent, origin: Option<Origin>) {
+        let ahead = Ahead { event, origin };
+        if ahead.event.seq() <= core.tail.newest() + 1 {
+            self.deliver_next(core, effects, ahead);
+            self.deliver_ahead(core, effects);
+            return;
+        }
+        for Ahead { origin, .. } in core.sequencer.insert(ahead.event.seq(), ahead) {
+            origin.iter().for_each(|origin| self.settle_origin(core, effects, origin));
+        }
+    }
+
+    /// Delivers the events that waited for those that are delivered now.
+    pub(crate) fn deliver_ahead(&self, core: &mut Core, effects: &mut Effects) {
+        while let Some(ahead) = core.sequencer.pop(core.tail.newest()) {
+            self.deliver_next(core, effects, ahead);
+        }
+    }
+
+    fn deliver_next(&self, core: &mut Core, effects: &mut Effects, Ahead { event, origin }: Ahead) {
+        let Some(Origin { sender, guard }) = origin else {
+            return self.deliver(core, effects, event, None, None);
+        };
+        core.pending -= sender.charge;
+        self.deliver(core, effects, event, Some(&sender.from), Some(guard));
+        core.message_settled(sender.session, effects);
+    }
+
+    /// The message of a sender counts no longer.
+    fn settle_origin(&self, core: &mut Core, effects: &mut Effects, origin: &Origin) {
+        core.pending -= origin.sender.charge;
+        core.message_settled(origin.sender.session, effects);
     }
 
     /// Delivers an event to every member, unless it was delivered before.

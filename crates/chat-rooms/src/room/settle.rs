@@ -16,8 +16,9 @@ use tracing::Span;
 
 use crate::room::publish::{AppendResult, Source};
 use crate::room::state::effects::Effects;
+use crate::room::state::sequencer::Gap;
 use crate::room::{PIECE, Room, Windows, pump};
-use crate::sync::{Instant, sleep, steps};
+use crate::sync::{Instant, Notify, sleep, steps, timeout};
 
 /// How long after a failed append the room asks the store whether it was stored.
 const DOUBT: Duration = Duration::from_millis(500);
@@ -44,6 +45,8 @@ impl fmt::Debug for Settlement {
 #[derive(Debug, Default)]
 pub(crate) struct SettleQueue {
     state: Mutex<Queued>,
+    /// Notified of a result while the task waits for one.
+    arrived: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +54,8 @@ struct Queued {
     results: VecDeque<Settlement>,
     /// Whether a task settles them.
     is_running: bool,
+    /// Whether that task waits for more.
+    is_waiting: bool,
 }
 
 impl SettleQueue {
@@ -58,7 +63,24 @@ impl SettleQueue {
     fn push(&self, result: Settlement) -> bool {
         let mut queued = self.state.lock();
         queued.results.push_back(result);
+        if mem::take(&mut queued.is_waiting) {
+            self.arrived.notify_one();
+        }
         !mem::replace(&mut queued.is_running, true)
+    }
+
+    /// Waits for a result, for this long. Returns whether there is one. For the task that settles.
+    async fn wait(&self, duration: Duration) -> bool {
+        let has_results = |queued: &mut Queued, waits: bool| {
+            queued.is_waiting = waits && queued.results.is_empty();
+            !queued.results.is_empty()
+        };
+        if has_results(&mut self.state.lock(), true) {
+            return true;
+        }
+        // it may also be notified of a result that came at the end of an earlier wait
+        let _ = timeout(duration, self.arrived.notified()).await;
+        has_results(&mut self.state.lock(), false)
     }
 
     /// Makes the caller the one that settles results, unless another one does.
@@ -89,6 +111,26 @@ impl SettleQueue {
 }
 
 impl Room {
+    /// Waits for missing events that may still come. If they do not, reads them from the store, and
+    /// delivers them. Returns what is missing after that. `None` if nothing is, or if there are
+    /// results to settle.
+    async fn close_gap(&self, gap: Gap) -> Option<Gap> {
+        let remaining = gap.remaining(self.context.patience(), Instant::now());
+        if !remaining.is_zero() {
+            let has_results = self.settle_queue.wait(remaining).await;
+            return if has_results { None } else { self.gap() };
+        }
+        self.fill_gap(gap.last).await;
+        self.gap()
+    }
+
+    /// The events that are missing.
+    fn gap(&self) -> Option<Gap> {
+        let mut core = self.lock();
+        let newest = core.tail.newest();
+        core.sequencer.gap(newest, Instant::now())
+    }
+
     /// Queues a result. Returns `true` if the caller has to run [`Settling`].
     pub(crate) fn settle_later(&self, result: Settlement) -> bool {
         self.settle_queue.push(result)
@@ -125,11 +167,12 @@ impl Room {
         });
     }
 
-    /// Settles results under one lock, up to a gap in the numbers, or a message that cannot be
-    /// checked again yet. The rest is queued again.
+    /// Settles results under one lock, up to a message that cannot be checked again yet. The rest
+    /// is queued again. Events after a gap in the numbers wait in the sequencer, and their senders
+    /// have their acks.
     fn settle_all(&self, results: Vec<Settlement>) -> Settled {
         let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
-        let (mut results, mut gap, mut starts_check) = (results.into_iter(), None, false);
+        let (mut results, mut starts_check) = (results.into_iter(), false);
         let mut needs_policy = false;
         let mut core = self.lock();
         while let Some(mut settlement) = results.next() {
@@ -145,17 +188,12 @@ impl Room {
                 core.returned.push(message);
                 continue;
             }
-            let newest = core.tail.newest();
-            gap = Some(settlement.result.follows()).filter(|seq| *seq > newest);
-            if gap.is_some() {
-                self.settle_queue.put_back([settlement].into_iter().chain(results));
-                break;
-            }
             let Settlement { result, taken_at, span, then } = settlement;
-            gap = Some(result.precedes()).filter(|seq| *seq > newest);
             // results that are still to come may have what the store has: the check is repeated
-            let is_early = gap.is_some() && result.is_check() && core.has_in_flight();
-            gap = gap.filter(|_| !is_early);
+            let is_early = result.is_check() && result.known() > core.tail.newest() && core.has_in_flight();
+            if !is_early {
+                core.sequencer.expect(result.known());
+            }
             let is_doubtful = is_early || result.is_doubtful();
             starts_check |= is_doubtful && !mem::replace(&mut core.in_doubt, true);
             steps::count(1);
@@ -166,11 +204,9 @@ impl Room {
                 self.queue(&mut core, effects, &mut windows);
                 settled.push((taken_at, span, then));
             }
-            if gap.is_some() {
-                self.settle_queue.put_back(results);
-                break;
-            }
         }
+        let newest = core.tail.newest();
+        let gap = core.sequencer.gap(newest, Instant::now());
         let again = core.check_again();
         let wakers = self.progress(&mut core);
         let woken = core.wake_one();
@@ -196,8 +232,8 @@ impl Room {
 struct Settled {
     /// A pump that the caller has to run.
     woken: Option<usize>,
-    /// The events up to this number have to be delivered before the next result.
-    gap: Option<u64>,
+    /// The events that are missing.
+    gap: Option<Gap>,
     /// The settings have to be read before the next result, which is an outdated message.
     needs_policy: bool,
 }
@@ -207,8 +243,8 @@ struct Settled {
 #[derive(Debug)]
 pub(crate) struct Settling {
     room: Arc<Room>,
-    /// The events up to this number have to be delivered before the next result.
-    gap: Option<u64>,
+    /// The events that are missing.
+    gap: Option<Gap>,
     /// The settings have to be read before the next result.
     needs_policy: bool,
     is_done: bool,
@@ -246,9 +282,11 @@ impl Settling {
     pub(crate) async fn run(mut self, then: impl FnOnce(&Arc<Room>) + Send) {
         let mut woken = None;
         loop {
-            if let Some(last) = self.gap {
-                self.room.fill_gap(last).await;
-                self.gap = None;
+            if let Some(gap) = self.gap {
+                self.gap = self.room.close_gap(gap).await;
+                if self.gap.is_some() {
+                    continue;
+                }
             }
             if self.needs_policy {
                 self.room.refresh_policy().await;
@@ -282,7 +320,10 @@ impl Drop for Settling {
             return;
         }
         loop {
-            self.gap.take().into_iter().for_each(|last| self.room.skip_gap(last));
+            while let Some(gap) = self.gap {
+                self.room.skip_gap(gap.last);
+                self.gap = self.room.gap();
+            }
             let Some(mut results) = self.room.settle_queue.next() else { return };
             if mem::take(&mut self.needs_policy) {
                 // nothing can be read any more

@@ -179,7 +179,9 @@ async fn a_full_server_rejects_handshakes_until_a_client_leaves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_is_pinged_and_then_closed() {
-    let timings = Timings { silence: Duration::from_millis(350), ..impatient() };
+    // bob must answer in time on a busy machine, too
+    let (ping, silence) = (Duration::from_millis(500), Duration::from_millis(1_750));
+    let timings = Timings { ping, silence, ..impatient() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     let mut ana = Client::enter(server.address, "r", "ana").await;

@@ -9,6 +9,7 @@ mod presence;
 pub(crate) mod reactions;
 pub(crate) mod refusal;
 pub(crate) mod roster;
+pub(crate) mod sequencer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
