@@ -18,6 +18,9 @@ pub(crate) enum Dropped {
     NotConnected,
     /// The backplane is closed.
     Closed,
+    /// It was in the queue for too long.
+    #[cfg(feature = "nats")]
+    Expired,
     /// The receiver of this node reads too slowly.
     SlowReceiver,
 }
@@ -29,6 +32,8 @@ impl Dropped {
             Self::TooLarge => "too_large",
             Self::NotConnected => "not_connected",
             Self::Closed => "closed",
+            #[cfg(feature = "nats")]
+            Self::Expired => "expired",
             Self::SlowReceiver => "slow_receiver",
         }
     }
@@ -51,6 +56,10 @@ pub(crate) struct Meters {
     pub(crate) connected: Gauge,
     pub(crate) published: Counter,
     pub(crate) received: Counter,
+    #[cfg(feature = "nats")]
+    pub(crate) reconnects: Counter,
+    #[cfg(feature = "nats")]
+    pub(crate) errors: Counter,
     slow_receiver: Counter,
 }
 
@@ -74,10 +83,22 @@ impl Meters {
             DROPPED,
             "Messages between nodes that were dropped, by reason; nodes find in the database what they miss"
         );
+        describe_counter!(
+            "chatd_backplane_reconnects_total",
+            "How often the connection of the backplane was established again"
+        );
+        describe_counter!(
+            "chatd_backplane_errors_total",
+            "Failed attempts to connect, and errors that the server of the backplane has reported"
+        );
         Self {
             connected: gauge!("chatd_backplane_connected"),
             published: counter!("chatd_backplane_published_total"),
             received: counter!("chatd_backplane_received_total"),
+            #[cfg(feature = "nats")]
+            reconnects: counter!("chatd_backplane_reconnects_total"),
+            #[cfg(feature = "nats")]
+            errors: counter!("chatd_backplane_errors_total"),
             slow_receiver: counter!(DROPPED, "reason" => Dropped::SlowReceiver.reason()),
         }
     }

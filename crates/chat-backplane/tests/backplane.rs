@@ -1,5 +1,8 @@
-//! The conformance suite over all backplanes.
+//! The conformance suite over all backplanes, and what the backplane through NATS promises beyond
+//! it.
 #![allow(clippy::unwrap_used)]
+
+mod nats;
 
 mod local {
     use chat_backplane::Hub;
