@@ -1,5 +1,5 @@
-//! WebSocket clients on bare sockets, PostgreSQL servers and a proxy with faults, for chatd's own
-//! tests and load tools.
+//! WebSocket clients on bare sockets, PostgreSQL and NATS servers, and a proxy with faults, for
+//! chatd's own tests and load tools.
 //!
 //! The client writes and reads frames on a bare socket and shares no code with the server, so that
 //! both ends do not have the same fault. It can also violate the protocol.
@@ -10,6 +10,8 @@
 pub mod frame;
 pub mod http;
 pub mod jwt;
+#[cfg(unix)]
+pub mod nats;
 #[cfg(unix)]
 pub mod needs;
 mod port;

@@ -31,6 +31,8 @@ pub enum Need {
     Mount,
     /// The programs of PostgreSQL. See [`postgres`](crate::postgres).
     Postgres,
+    /// The program of NATS. See [`nats`](crate::nats).
+    Nats,
 }
 
 impl Need {
@@ -45,6 +47,7 @@ impl Need {
             Self::Path(path) => (!Path::new(path).exists()).then(|| format!("\"{path}\"")),
             Self::Mount => (!mounts()).then(|| "the right to mount file systems".to_owned()),
             Self::Postgres => crate::postgres::missing(),
+            Self::Nats => Self::Program(crate::nats::PROGRAM).missing(),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::distr::{Alphanumeric, SampleString};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
@@ -13,6 +15,49 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// An authority that signs certificates.
+#[derive(Debug)]
+pub struct Authority {
+    certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate that an [`Authority`] has signed, and its key, in PEM format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The certificate.
+    pub certificate_pem: String,
+    /// The key.
+    pub key_pem: String,
+}
+
+impl Authority {
+    /// Generates an authority.
+    pub fn generate() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // unique: programs look for an authority by its name
+        let name = format!("test {}", Alphanumeric.sample_string(&mut rand::rng(), 16));
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let certificate_pem = params.self_signed(&key).unwrap().pem();
+        Self { certificate_pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// The certificate of the authority in PEM format.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// Signs a certificate for `localhost` and 127.0.0.1, for a server or a client.
+    pub fn sign(&self) -> Signed {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        Signed { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
+    }
+}
 
 /// A self-signed certificate for `localhost`, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]

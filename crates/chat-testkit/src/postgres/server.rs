@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rand::distr::{Alphanumeric, SampleString};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::database::{Database, psql, with_address};
 use super::home::Home;
 use super::programs::{output, unprivileged};
 use crate::port::ReservedPort;
+use crate::tls::Authority;
 
 /// The maximum duration of a start or a stop. Recovery after a kill takes a while on a busy
 /// machine.
@@ -518,23 +518,12 @@ impl Drop for Postmaster {
 
 /// Writes a certificate for the server, and the one of the authority that signs it.
 fn write_certificate(home: &Home) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // unique: programs look for an authority by its name
-    let name = format!("test {}", Alphanumeric.sample_string(&mut rand::rng(), 16));
-    authority.distinguished_name.push(DnType::CommonName, name);
-    let authority_key = KeyPair::generate().unwrap();
-    let authority_certificate = authority.self_signed(&authority_key).unwrap();
-
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(names).unwrap();
-    let certificate = certificate.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
-
+    let authority = Authority::generate();
+    let server = authority.sign();
     // in the data folder, so that standbys and copies have them
-    home.write("data/ca.crt", &authority_certificate.pem());
-    home.write("data/server.crt", &certificate.pem());
-    home.write("data/server.key", &key.serialize_pem());
+    home.write("data/ca.crt", authority.certificate_pem());
+    home.write("data/server.crt", &server.certificate_pem);
+    home.write("data/server.key", &server.key_pem);
 }
 
 /// Appends text to a file.
