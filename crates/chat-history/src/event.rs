@@ -7,6 +7,7 @@ use chat_protocol::{
     Content, DeletedBy, Deletion, Edit, Emoji, MAX_MENTIONS, Mention, Message, MessageId, Reacted,
     ReactionChange, Reactor, ReplyTo, RoomChange, RoomName, RoomSettings, Text, Timestamp, UserId, Username,
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::AppendError;
@@ -209,7 +210,7 @@ impl NewReaction {
 }
 
 /// A user has put an emoji on a message, or removed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoredReaction {
     /// The message as it is now: [`changed_seq`](Message::changed_seq) is the number of this event.
@@ -495,7 +496,11 @@ impl NewMessage {
 }
 
 /// An event that is stored and has a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Nodes of a cluster exchange it in its serialized form. Another version may not know a kind or a
+/// field: it reads such an event from the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoredEvent {
     /// A message was posted.

@@ -29,7 +29,7 @@ pub use postgres::{PostgresHistory, PostgresHistoryLog, PostgresUserMessages};
 pub use sqlite::{SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Own,
-    Page, PublicRoom, Retention, StoredSettings,
+    Page, PublicRoom, Retention, RoomVersion, StoredSettings,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery, UserReaction};
 

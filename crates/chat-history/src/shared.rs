@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,
-    Page, PublicRoom, Retention, StoredSettings,
+    Page, PublicRoom, Retention, RoomVersion, StoredSettings,
 };
 
 /// Every call is passed on.
@@ -63,6 +63,10 @@ impl<S: HistoryStore + ?Sized> HistoryStore for Arc<S> {
         retention: Retention,
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
         (**self).count_after(room, after, except, max, retention)
+    }
+
+    fn newer(&self, known: Vec<RoomVersion>) -> BoxFuture<'_, Result<Vec<RoomVersion>, HistoryError>> {
+        (**self).newer(known)
     }
 
     fn own_reactions(

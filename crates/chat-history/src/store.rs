@@ -107,6 +107,30 @@ impl Extent {
     }
 }
 
+/// How far the events of a room have come, and the version of its policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomVersion {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the newest event; 0 if there never was one.
+    pub newest: u64,
+    /// The version of the policy; 0 if it was never changed.
+    pub policy: u64,
+}
+
+impl RoomVersion {
+    /// The state of a room after the event `newest`, with this version of the policy.
+    pub fn new(room: RoomName, newest: u64, policy: u64) -> Self {
+        Self { room, newest, policy }
+    }
+
+    /// Whether this state has what another one of the room does not have.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.newest > other.newest || self.policy > other.policy
+    }
+}
+
 /// A room that is public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -419,6 +443,30 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
                 }
                 after = page.last;
             }
+        }
+        .boxed()
+    }
+
+    /// Which of these rooms have newer events, or a newer policy, than the caller knows. Returns
+    /// their states.
+    ///
+    /// A node of a cluster asks for all of its rooms at once, every few seconds. The default
+    /// implementation reads each room.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn newer(&self, known: Vec<RoomVersion>) -> BoxFuture<'_, Result<Vec<RoomVersion>, HistoryError>> {
+        async move {
+            let mut newer = Vec::new();
+            for known in known {
+                let extent = self.extent(known.room.clone(), Retention::default()).await?;
+                let policy = self.settings(known.room.clone()).await?.version;
+                let now = RoomVersion::new(known.room.clone(), extent.newest, policy);
+                if now.is_newer_than(&known) {
+                    newer.push(now);
+                }
+            }
+            Ok(newer)
         }
         .boxed()
     }

@@ -145,6 +145,7 @@ macro_rules! __with_history_tests {
             a_reaction_needs_permission
             pruning_takes_reactions_and_mentions_along
             mentions_are_counted
+            newer_rooms_are_found
             changes_of_settings_are_events
             public_rooms_are_found
             a_message_without_permission_is_not_stored

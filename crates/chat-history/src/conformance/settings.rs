@@ -8,7 +8,7 @@ use super::helpers::{
     stored,
 };
 use crate::{
-    AppendError, Appended, HistoryStore, NewEvent, NewRoomChange, Page, Permission, PublicRoom,
+    AppendError, Appended, HistoryStore, NewEvent, NewRoomChange, Page, Permission, PublicRoom, RoomVersion,
     StoredSettings,
 };
 
@@ -33,6 +33,32 @@ pub async fn public_rooms_are_found(history: History) {
         [PublicRoom::new(room("a"), public.clone(), None), PublicRoom::new(room("b"), public, Some(newest))];
     assert_eq!(found, expected);
     assert_eq!(store.public_rooms(1).await.unwrap().len(), 1);
+}
+
+/// The rooms that have changed since the caller has looked at them, with their states now.
+pub async fn newer_rooms_are_found(history: History) {
+    let store = &*history.store;
+    let known = |name: &str, newest, policy| RoomVersion::new(room(name), newest, policy);
+    for name in ["a", "b", "c"] {
+        seq_of(store, message(name, "ana", "hello")).await;
+    }
+    configure(store, "b", &RoomSettings::default().join(MayJoin::Accounts)).await;
+    append(store, NewEvent::NewRules(room("c"))).await.unwrap();
+    let newer = async |known: Vec<RoomVersion>| {
+        let mut newer = store.newer(known).await.unwrap();
+        newer.sort_by(|one, other| one.room.cmp(&other.room));
+        newer
+    };
+    let all = vec![known("a", 1, 0), known("b", 2, 1), known("c", 1, 1)];
+    let unknown = known("no-such-room", newest(store, "no-such-room").await, 0);
+    assert_eq!(newer([all.clone(), vec![unknown.clone()]].concat()).await, []);
+    let behind = vec![known("a", 0, 0), known("b", 1, 1), known("c", 1, 0), unknown];
+    assert_eq!(newer(behind).await, all);
+    assert_eq!(newer(vec![known("a", 7, 0)]).await, [], "the caller is ahead");
+    assert_eq!(newer(Vec::new()).await, []);
+    // more than one query asks for
+    let many: Vec<_> = (0..1_200).map(|n| known(&format!("room-{n}"), 1 << 30, 0)).collect();
+    assert_eq!(newer([many, vec![known("a", 0, 0)]].concat()).await, all[..1]);
 }
 
 /// A change of the settings is an event with a number, and raises the version of the policy.

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,
-    Page, PublicRoom, Retention, StoredSettings,
+    Page, PublicRoom, Retention, RoomVersion, StoredSettings,
 };
 
 pub use log::DurableHistoryLog;
@@ -123,6 +123,11 @@ impl HistoryStore for DurableHistory {
 
     fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
         async move { self.database.read(move |connection| settings::public_rooms(connection, limit)).await? }
+            .boxed()
+    }
+
+    fn newer(&self, known: Vec<RoomVersion>) -> BoxFuture<'_, Result<Vec<RoomVersion>, HistoryError>> {
+        async move { Ok(self.database.read(move |connection| read::newer(connection, &known)).await?) }
             .boxed()
     }
 

@@ -1,5 +1,6 @@
 //! Reads messages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_protocol::{Mention, Message, ReplyTo, RoomName, Timestamp, UserId};
@@ -11,6 +12,7 @@ use super::schema::{Row, Rows, mentions, messages, rooms, row_key, seq_of, signe
 use super::{DbConnection, snapshot};
 use crate::{
     Changed, Count, Extent, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Messages, Page, Retention,
+    RoomVersion,
 };
 
 /// For how many messages a page has room from the start.
@@ -43,6 +45,30 @@ pub(crate) fn extent(
     snapshot(connection, |connection| {
         Ok(kept(connection, room, retention)?.map_or_else(|| Extent::new(1, 0), |kept| kept.extent()))
     })
+}
+
+/// How many rooms one query asks for.
+const ROOMS_AT_ONCE: usize = 500;
+
+/// The states of the rooms that are newer than these.
+pub(crate) fn newer(connection: &mut DbConnection, known: &[RoomVersion]) -> QueryResult<Vec<RoomVersion>> {
+    let mut newer = Vec::new();
+    for known in known.chunks(ROOMS_AT_ONCE) {
+        let names = known.iter().map(|known| known.room.as_str());
+        let found: Vec<(String, i64, i64)> = rooms::table
+            .filter(rooms::name.eq_any(names))
+            .select((rooms::name, rooms::next_seq, rooms::policy_version))
+            .load(connection)?;
+        let found: HashMap<_, _> =
+            found.into_iter().map(|(name, next, policy)| (name, (next, policy))).collect();
+        let states = known.iter().filter_map(|known| {
+            let (next, policy) = found.get(known.room.as_str())?;
+            let now = RoomVersion::new(known.room.clone(), unsigned(*next - 1), unsigned(*policy));
+            now.is_newer_than(known).then_some(now)
+        });
+        newer.extend(states);
+    }
+    Ok(newer)
 }
 
 impl Kept {

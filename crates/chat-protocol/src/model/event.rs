@@ -160,7 +160,7 @@ pub struct PresenceChange {
 }
 
 /// Messages of a room were deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Deletion {
     /// The room.
@@ -181,7 +181,7 @@ impl Deletion {
 }
 
 /// The author of a message has replaced its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Edit {
     /// The message as it is now: [`room`](Message::room) is the room, and
@@ -199,7 +199,7 @@ impl Edit {
 }
 
 /// The settings of a room were changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RoomChange {
     /// The room.

@@ -12,7 +12,9 @@ use crate::model::reaction::Reaction;
 use crate::model::time::Timestamp;
 
 /// A message of a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Nodes of a cluster exchange it in its serialized form, which is not that of a dialect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
     /// The room.
@@ -29,7 +31,8 @@ pub struct Message {
 }
 
 /// The content of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Content {
     /// The text of a user.
@@ -60,7 +63,7 @@ pub enum DeletedBy {
 }
 
 /// The text of a message, and who sent it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Text {
     /// The sender's id for the message.

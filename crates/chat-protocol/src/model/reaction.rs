@@ -104,7 +104,7 @@ pub const MAX_REACTIONS: usize = 20;
 pub const REACTION_NAMES: usize = 10;
 
 /// One emoji on a message, and who put it there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reaction {
     /// The emoji.
@@ -145,7 +145,7 @@ pub struct Reactor {
 }
 
 /// What has become of one emoji on a message by the events of a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReactionChange {
     /// The emoji.
     pub emoji: Emoji,
