@@ -73,6 +73,7 @@ macro_rules! __with_presence_tests {
             all_leftovers_of_a_name_are_replaced
             joins_of_one_name_take_effect_in_order
             leaving_twice_is_not_an_error
+            records_of_other_nodes_are_found
             clear_removes_only_the_nodes_own_records
             a_working_store_passes_its_check
         }
@@ -338,6 +339,29 @@ pub async fn leaving_twice_is_not_an_error(nodes: Nodes) {
     nodes.here.leave(vec![ana, bob]).await.unwrap();
     nodes.here.leave(vec![]).await.unwrap();
     assert!(nodes.here.members(room("r")).await.unwrap().is_empty());
+}
+
+/// A node finds the records of other nodes, room by room, and not its own.
+pub async fn records_of_other_nodes_are_found(nodes: Nodes) {
+    let mut expected = Vec::new();
+    for (in_room, username) in [("r", "ana"), ("s", "bob"), ("r", "cid"), ("t", "dee"), ("r", "世界")] {
+        nodes.here.join(presence(in_room, "eve")).await.unwrap();
+        let id = nodes.there.join(presence(in_room, username)).await.unwrap();
+        if in_room != "t" {
+            expected.push(presence(in_room, username).with_id(id));
+        }
+    }
+    let rooms = || ["r", "s", "unknown"].map(room).to_vec();
+    assert_eq!(nodes.here.elsewhere(rooms()).await.unwrap(), expected);
+    // a user on both nodes, with two records there
+    nodes.here.join(presence("r", "ana")).await.unwrap();
+    let again = nodes.there.join(presence("r", "ana")).await.unwrap();
+    expected.push(presence("r", "ana").with_id(again));
+    assert_eq!(nodes.here.elsewhere(rooms()).await.unwrap(), expected);
+    nodes.there.leave(expected.iter().map(|member| member.id).collect()).await.unwrap();
+    assert_eq!(nodes.here.elsewhere(rooms()).await.unwrap(), []);
+    assert_eq!(nodes.there.elsewhere(vec![room("t")]).await.unwrap()[0].username, name("eve"));
+    assert_eq!(nodes.here.elsewhere(Vec::new()).await.unwrap(), []);
 }
 
 /// `clear` removes all records of its own node and none of another node. Names that only its own

@@ -247,6 +247,27 @@ impl PresenceStore for DurablePresence {
         .boxed()
     }
 
+    fn elsewhere(&self, rooms: Vec<RoomName>) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
+        async move {
+            let own = self.stored_node.clone();
+            let query = move |connection: &mut DbConnection| {
+                let mut rows = Vec::new();
+                for some in rooms.chunks(MAX_IDS) {
+                    let found = presence::table
+                        .filter(presence::room.eq_any(some.iter().map(RoomName::as_str)))
+                        .filter(presence::node.ne(&own))
+                        .select(Row::as_select());
+                    rows.extend(found.load(connection)?);
+                }
+                Ok(rows)
+            };
+            let mut rows: Vec<Row> = self.database.read(query).await.map_err(StoreError::from)?;
+            rows.sort_by_key(|row| row.id);
+            rows.into_iter().map(Member::try_from).collect()
+        }
+        .boxed()
+    }
+
     fn holder(
         &self,
         room: RoomName,

@@ -106,6 +106,19 @@ impl PresenceStore for MemoryPresence {
         .boxed()
     }
 
+    fn elsewhere(&self, rooms: Vec<RoomName>) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
+        async move {
+            let table = self.table.lock();
+            let names = rooms.iter().filter_map(|room| table.names.get(room));
+            let rows = names.flat_map(|names| names.values().flatten()).map(|id| &table.rows[id]);
+            let elsewhere = rows.filter(|row| row.node != self.node);
+            let mut members: Vec<_> = elsewhere.map(|row| row.member.clone()).collect();
+            members.sort_by_key(|member| member.id);
+            Ok(members)
+        }
+        .boxed()
+    }
+
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
         async move {
             let table = self.table.lock();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chat_protocol::{ChannelName, Member, MemberId, RoomName, Timestamp, UserId, Username};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 
 use crate::{JoinError, StoreError};
 
@@ -149,6 +149,18 @@ pub trait PresenceStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store fails.
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>>;
+
+    /// The records of other nodes in these rooms, in order of id. A user may have several. Sees
+    /// committed data only.
+    ///
+    /// The default implementation returns none: a store that one node uses has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    fn elsewhere(&self, rooms: Vec<RoomName>) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
+        drop(rooms);
+        ready(Ok(Vec::new())).boxed()
+    }
 
     /// The user who holds a name in a room, and the node on which. If there are several nodes, it
     /// is another node than this one. Sees committed data only.
