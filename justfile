@@ -153,7 +153,7 @@ configuration:
 package *OPTIONS:
     #!/usr/bin/env bash
     set -euo pipefail
-    crates=(chat-access chat-client chat-db chat-history chat-log chat-presence chat-protocol chat-rooms)
+    crates=(chat-access chat-backplane chat-client chat-db chat-history chat-log chat-presence chat-protocol chat-rooms)
     target="$({{just_executable()}} target-folder)"
     version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
     # cargo verifies no package that depends on another with `publish = false`, so that is done below
@@ -174,7 +174,7 @@ package *OPTIONS:
     cargo check --manifest-path "$folder/Cargo.toml" --workspace --all-features --target-dir "$target/packages"
 
 # list the public API of CRATES in docs/public-api; with MODE "check", fail if a list is out of date
-public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-protocol chat-rooms":
+public-api MODE="write" CRATES="chat-backplane chat-client chat-history chat-presence chat-protocol chat-rooms":
     #!/usr/bin/env bash
     set -euo pipefail
     target="$({{just_executable()}} target-folder)"

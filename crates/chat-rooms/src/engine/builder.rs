@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use chat_access::{AccessStore, MemoryAccess, Scope};
+use chat_backplane::{Backplane, NodeName, Receiver};
 use chat_history::{HistoryStore, MemoryHistory, Retention};
 use chat_log::Occasional;
 use chat_presence::{PresenceStore, StoreError};
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::delivery::encoding::{Encoding, EncodingId, Encodings};
-use crate::engine::{Engine, pruner};
+use crate::engine::{Engine, cluster, pruner};
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::registry::MessageObserver;
@@ -20,6 +21,7 @@ use crate::registry::usage::Usage;
 use crate::room::RoomContext;
 use crate::room::policy::ServerRules;
 use crate::room::presence_cleanup::PresenceCleanup;
+use crate::room::publisher::Publisher;
 use crate::room::retention::RetentionRules;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{self, Handle, TaskGuard};
@@ -36,6 +38,14 @@ pub struct EngineBuilder {
     metrics_prefix: String,
     counts_usage: bool,
     observer: Option<Box<dyn MessageObserver>>,
+    node: Option<Node>,
+}
+
+/// A node of a cluster.
+struct Node {
+    name: NodeName,
+    backplane: Arc<dyn Backplane>,
+    receiver: Receiver,
 }
 
 impl EngineBuilder {
@@ -50,6 +60,7 @@ impl EngineBuilder {
             metrics_prefix: "chat".to_owned(),
             counts_usage: false,
             observer: None,
+            node: None,
         }
     }
 
@@ -112,6 +123,36 @@ impl EngineBuilder {
         self
     }
 
+    /// Makes the engine a node of a cluster: what is stored on one node reaches the members on all of
+    /// them. Each node has a name of its own, and all have the same history store, which numbers the
+    /// events.
+    ///
+    /// The backplane makes that fast. What it loses, a node finds in the store: within a second while
+    /// the backplane is not connected, and otherwise at the next event of the room, or within 10 s.
+    ///
+    /// ```
+    /// use chat_backplane::{Hub, NodeName};
+    /// use chat_history::MemoryHistory;
+    /// use chat_presence::{MemoryPresence, NodeId};
+    /// use chat_rooms::Engine;
+    /// # use std::sync::Arc;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (hub, history) = (Hub::new(), Arc::new(MemoryHistory::new()));
+    /// let (backplane, receiver) = hub.join();
+    /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("one")))
+    ///     .history(Arc::clone(&history))
+    ///     .node(NodeName::parse("one")?, backplane, receiver)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn node(mut self, name: NodeName, backplane: impl Backplane, receiver: Receiver) -> Self {
+        self.node = Some(Node { name, backplane: Arc::new(backplane), receiver });
+        self
+    }
+
     /// Removes the rows that the node's previous run left in the presence store, and starts the
     /// engine.
     ///
@@ -130,7 +171,11 @@ impl EngineBuilder {
         let cleanup_task = runtime.spawn(Arc::clone(&presence_cleanup).run(Arc::clone(&self.store)));
         let cleanup_task = TaskGuard::new(cleanup_task.abort_handle());
         let rules = Arc::new(RetentionRules::new(self.retention));
+        let publisher =
+            self.node.as_ref().map(|node| Publisher::new(Arc::clone(&node.backplane), node.name.clone()));
         let context = RoomContext {
+            publisher,
+            presence: Arc::clone(&self.store),
             runtime: runtime.clone(),
             history: Arc::clone(&self.history),
             access: self.access,
@@ -146,7 +191,11 @@ impl EngineBuilder {
         };
         let shared = |this: &Weak<Registry>| {
             let pruner = pruner::start(&runtime, Arc::clone(&self.history), rules, this.clone());
+            let node = self.node.into_iter();
+            let cluster_tasks =
+                node.flat_map(|node| cluster::start(&runtime, node.backplane, node.receiver, this.clone()));
             Registry {
+                _cluster_tasks: cluster_tasks.collect(),
                 store: self.store,
                 context: Arc::new(context),
                 rooms: Mutex::default(),

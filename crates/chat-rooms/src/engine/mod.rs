@@ -1,6 +1,7 @@
 //! The engine: the rooms of one node.
 
 pub(crate) mod builder;
+mod cluster;
 mod deletion;
 mod moderation;
 mod notice;

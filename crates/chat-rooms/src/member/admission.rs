@@ -65,6 +65,7 @@ impl Admission {
             self.name.room().refresh_oldest().await?;
         }
         let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
+        self.name.room().reach(since.unwrap_or(0)).await?;
         let actor = Actor::new(self.name.user(), &former_ids).at(network);
         let ids = [self.name.user().id().clone()].into_iter().chain(former_ids).collect();
         let mut catch_up = CatchUp::new(since, history, limits).for_user(ids);
@@ -77,10 +78,10 @@ impl Admission {
                 PresenceStyle::Changes => room.join(&joiner, &mut catch_up, &context),
             };
             match joined {
-                Ok(Entry { member, session, sent }) => {
+                Ok(Entry { member, record, session, sent }) => {
                     let (shared, room) = self.name.keep();
                     if let Some(row) = self.row {
-                        row.keep_for(&member);
+                        row.keep_for(record);
                     }
                     let member = Membership::new(shared, room, member, session, self.window);
                     member.count_usage();

@@ -485,6 +485,7 @@ impl Membership {
         let context = ReplyContext { epoch: self.shared.context.history.epoch(), reference, members };
         self.room.refresh_oldest().await?;
         let since = (since.epoch == context.epoch).then_some(since.seq);
+        self.room.reach(since.unwrap_or(0)).await?;
         let mut catch_up = CatchUp::new(since, newest, limits).for_user(self.ids(former_ids));
         loop {
             match self.room.resync(self.session, &mut catch_up, &context) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Identity, Member, RoomName};
+use chat_protocol::{Identity, Member, MemberId, RoomName};
 
 use crate::error::JoinError;
 use crate::registry::Registry;
@@ -91,10 +91,10 @@ impl PresenceRow {
         &self.member
     }
 
-    /// Passes the row on to the member that has joined. Does nothing if the session joined as a
-    /// member with another row: then this one is not needed.
-    pub(crate) fn keep_for(mut self, member: &Arc<Member>) {
-        self.used = self.member.id == member.id;
+    /// Passes the row on to the member that has joined, whose record on this node is this one. Does
+    /// nothing if it has another one: then this row is not needed.
+    pub(crate) fn keep_for(mut self, record: Option<MemberId>) {
+        self.used = Some(self.member.id) == record;
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) struct Registry {
     /// The task that removes the rows of members that have left.
     pub(crate) cleanup_task: TaskGuard,
     pub(crate) _pruner_task: TaskGuard,
+    pub(crate) _cluster_tasks: Vec<TaskGuard>,
     /// Limits the rate of log lines about messages that could not be stored.
     pub(crate) append_failures: Occasional,
     /// `None` if usage is not counted.
@@ -104,6 +105,10 @@ impl Registry {
         let mut rooms = self.rooms.lock();
         if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) {
             rooms.remove(&room.name);
+            if let Some(publisher) = &self.context.publisher {
+                // under the lock: a new room of this name listens after this
+                publisher.unlisten(&room.name);
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::delivery::window::InFlightGuard;
 use crate::room::pages::Oldest;
 use crate::room::policy::Outdated;
 use crate::room::publish::Ahead;
+use crate::room::publisher::RecordChanges;
 use crate::room::state::RoomState;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::policy::CurrentPolicy;
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     ending: HashMap<usize, Ending>,
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
+    /// Who has joined or left since the other nodes were told.
+    pub(crate) records: RecordChanges,
     /// Whether the room is going to ask the store for its newest event: an append has failed, and
     /// may be stored all the same.
     pub(crate) in_doubt: bool,
@@ -130,6 +133,7 @@ impl Core {
             subscribers: BTreeMap::new(),
             ending: HashMap::new(),
             in_flight: HashMap::new(),
+            records: RecordChanges::default(),
             in_doubt: false,
             acts: 0,
             removed: HashSet::new(),
@@ -322,6 +326,7 @@ impl Core {
             let leave_notice = self.take_leave_notice(*id).unwrap_or(LeaveNotice::Silent);
             self.finish_leaving(*id, leave_notice, effects);
         }
+        self.state.remove_elsewhere(member, effects);
         sessions
     }
 

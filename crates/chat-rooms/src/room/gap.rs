@@ -22,7 +22,37 @@ use crate::sync::sleep;
 const MAX_ATTEMPTS: u32 = 8;
 const RETRY: Duration = Duration::from_millis(250);
 
+/// How often, and how many times, a room looks whether it has delivered what a client has seen on
+/// another node.
+const LOOK: Duration = Duration::from_millis(10);
+const MAX_LOOKS: u32 = 200;
+
 impl Room {
+    /// Waits until the room has delivered the event `seq`, which a client may have seen on another
+    /// node, if there is such an event. Gives up after two seconds: then the client receives the
+    /// newest messages.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    pub(crate) async fn reach(self: &Arc<Self>, seq: u64) -> Result<(), HistoryError> {
+        let has_delivered = |seq: u64| self.lock().tail.newest() >= seq;
+        if self.context.publisher.is_none() || has_delivered(seq) {
+            return Ok(());
+        }
+        let retention = self.context.retention.retention();
+        let extent = self.context.history.extent(self.name.clone(), retention).await?;
+        // no client can make the room wait for an event that there is not
+        let seq = seq.min(extent.newest);
+        self.hear_of(seq);
+        for _ in 0..MAX_LOOKS {
+            if has_delivered(seq) {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Delivers the events up to the number `last`. Only the task that settles results delivers
     /// events, so the newest one does not change meanwhile.
     pub(crate) async fn fill_gap(&self, last: u64) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod core;
+mod elsewhere;
 mod gap;
 mod guard;
 pub(crate) mod own_reactions;
@@ -9,6 +10,7 @@ mod pages;
 pub(crate) mod policy;
 pub(crate) mod presence_cleanup;
 pub(crate) mod publish;
+pub(crate) mod publisher;
 mod pump;
 pub(crate) mod removal;
 pub(crate) mod replies;
@@ -19,12 +21,14 @@ pub(crate) mod tail;
 mod waiting;
 
 use std::fmt;
+use std::mem;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use chat_access::AccessStore;
-use chat_history::{HistoryError, HistoryStore};
+use chat_history::{HistoryError, HistoryStore, RoomVersion};
+use chat_presence::PresenceStore;
 use chat_protocol::{
     COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, Event, Member, MemberId, MemberList, NoticeLevel, Reference,
     RoomName, UserId, Username,
@@ -42,9 +46,11 @@ use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::Core;
+use crate::room::elsewhere::Elsewhere;
 use crate::room::pages::Oldest;
 use crate::room::policy::ServerRules;
 use crate::room::presence_cleanup::PresenceCleanup;
+use crate::room::publisher::Publisher;
 use crate::room::retention::RetentionRules;
 use crate::room::settle::SettleQueue;
 use crate::room::state::effects::{Effect, Effects};
@@ -61,6 +67,9 @@ const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// For how long reactions are merged after one was sent.
 const REACTION_WINDOW: Duration = Duration::from_millis(100);
 
+/// For how long joins and leaves are collected before the other nodes are told.
+const RECORDS_WINDOW: Duration = Duration::from_millis(20);
+
 /// How many members, sessions or messages are handled under one lock. Whatever concerns more of
 /// them is done in pieces, and others may take the lock in between.
 // schedules use few members, and should stop between pieces nevertheless
@@ -74,6 +83,9 @@ pub(crate) struct RoomContext {
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
     pub(crate) history: Arc<dyn HistoryStore>,
+    pub(crate) presence: Arc<dyn PresenceStore>,
+    /// Tells the other nodes what is stored; `None` on a single node.
+    pub(crate) publisher: Option<Publisher>,
     /// Who has a role, and who is banned or muted.
     pub(crate) access: Arc<dyn AccessStore>,
     /// Who is banned or muted on the whole server.
@@ -95,7 +107,7 @@ pub(crate) struct RoomContext {
 impl RoomContext {
     /// How long a room waits for events that others may still bring, before it reads them.
     pub(crate) fn patience(&self) -> Duration {
-        Duration::ZERO
+        self.publisher.as_ref().map_or(Duration::ZERO, Publisher::patience)
     }
 }
 
@@ -110,6 +122,10 @@ struct Windows {
     reactions: bool,
     /// Whether to check if each member may stay.
     members: bool,
+    /// Whether to read the policy.
+    policy: bool,
+    /// Whether to tell the other nodes who has joined or left.
+    records: bool,
     /// What is dropped without the lock.
     discarded: Vec<Box<dyn fmt::Debug + Send>>,
 }
@@ -138,6 +154,8 @@ pub(crate) struct Room {
     loaded: OnceCell<()>,
     /// The results of appends that are not settled yet.
     settle_queue: SettleQueue,
+    /// The presence records of other nodes. Locked before the core.
+    elsewhere: Mutex<Elsewhere>,
     /// One permit, for the sender whose turn it is to wait for capacity.
     senders: Semaphore,
     /// One permit, for the act whose rules are on their way: the rules that are read last arrive
@@ -158,6 +176,7 @@ pub struct Position {
 
 impl Room {
     pub(crate) fn new(name: RoomName, context: Arc<RoomContext>) -> Arc<Self> {
+        let is_cluster = context.publisher.is_some();
         let core = Core::new(
             RoomState::new(name.clone(), COALESCE_ABOVE, context.limits.presence_names),
             context.encodings.len(),
@@ -168,7 +187,9 @@ impl Room {
             this: this.clone(),
             core: Mutex::new(core),
             loaded: OnceCell::new(),
-            settle_queue: SettleQueue::default(),
+            // the events of other nodes wait until the room knows which ones are new
+            settle_queue: SettleQueue::new(is_cluster),
+            elsewhere: Mutex::default(),
             senders: Semaphore::new(1),
             acts_turn: Semaphore::new(1),
             capacity: Notify::new(),
@@ -183,6 +204,13 @@ impl Room {
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
     pub(crate) async fn load(&self) -> Result<(), HistoryError> {
         let load = || async {
+            if let Some(publisher) = &self.context.publisher {
+                publisher.listen(&self.name).await;
+                let began = sync::Instant::now();
+                let records = self.context.presence.elsewhere(vec![self.name.clone()]).await;
+                let records = records.map_err(HistoryError::other)?;
+                self.compare_presence(records.into_iter().map(Arc::new).collect(), began);
+            }
             let retention = self.context.retention.retention();
             let history = &self.context.history;
             let extent = history.extent(self.name.clone(), retention).await?;
@@ -192,9 +220,19 @@ impl Room {
             core.policy.set(policy.server_rules(self.context.server_rules.get()));
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
             core.oldest = Some(Oldest::now(extent.oldest, retention));
+            drop(core);
+            self.settle_what_waits();
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()
+    }
+
+    /// How far the room has come. `None` before it is loaded.
+    pub(crate) fn version(&self) -> Option<RoomVersion> {
+        self.is_loaded().then(|| {
+            let core = self.lock();
+            RoomVersion::new(self.name.clone(), core.tail.newest(), core.policy.policy().version())
+        })
     }
 
     /// Whether the room knows its numbers and its policy.
@@ -375,10 +413,21 @@ impl Room {
                 Effect::OpenPresence => windows.presence = true,
                 Effect::OpenReactions => windows.reactions = true,
                 Effect::CheckMembers => windows.members = true,
+                Effect::ReadPolicy => windows.policy = true,
                 Effect::Discard(large) => windows.discarded.push(large),
+                Effect::MemberEntered(record) => {
+                    if self.context.publisher.is_some() {
+                        windows.records |= core.records.is_empty();
+                        core.records.join(record);
+                    }
+                }
                 Effect::MemberLeft(id) => {
                     self.context.presence_cleanup.add(id);
                     self.context.meters.left();
+                    if self.context.publisher.is_some() {
+                        windows.records |= core.records.is_empty();
+                        core.records.leave(id);
+                    }
                 }
                 Effect::Send(event, audience) => {
                     core.enqueue(event, audience, None, &self.context.encodings);
@@ -388,10 +437,17 @@ impl Room {
     }
 
     /// Starts the coalescing windows that commands opened.
-    fn open(&self, Windows { list, presence, reactions, members, discarded }: Windows) {
+    fn open(&self, windows: Windows) {
+        let Windows { list, presence, reactions, members, policy, records, discarded } = windows;
         drop(discarded);
         if members {
             self.remove_denied_later();
+        }
+        if policy {
+            self.refresh_policy_later();
+        }
+        if records {
+            self.publish_presence_later();
         }
         if list {
             self.flush_later(|state, effects| {
@@ -405,6 +461,19 @@ impl Room {
         if reactions {
             self.close_reactions_later();
         }
+    }
+
+    /// Tells the other nodes who has joined or left, when the window that collects it is over.
+    fn publish_presence_later(&self) {
+        // the last member may leave meanwhile, and with it the room
+        let Some(room) = self.this.upgrade() else { return };
+        self.context.runtime.spawn(async move {
+            sync::sleep(RECORDS_WINDOW).await;
+            let changes = mem::take(&mut room.lock().records);
+            if let Some(publisher) = &room.context.publisher {
+                publisher.presence(&room.name, &changes);
+            }
+        });
     }
 
     /// Closes the window that merges reactions when it is over: it stays open for as long as there

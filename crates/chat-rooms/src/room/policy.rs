@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::room::core::Core;
 use crate::room::publish::Sender;
+use crate::room::publisher::PolicyChange;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::{Room, RoomContext};
 use crate::sync::sleep;
@@ -128,17 +129,47 @@ impl Room {
     /// An act has changed the rules: they hold from now on, with this version of the policy.
     pub(crate) fn apply_rules(&self, core: &mut Core, effects: &mut Effects, version: u64, new: NewRules) {
         let NewRules { rules, user, username } = new;
+        if core.policy.misses_before(version) {
+            return effects.push(Effect::ReadPolicy);
+        }
         let policy = core.policy.policy().ruled(version, rules);
         let policy = policy.server_rules(self.context.server_rules.get());
-        if !core.policy.replace(policy) {
+        if core.policy.replace(policy) {
+            effects.push(Effect::CheckMembers);
+            self.send_standing(core, effects, &user, &username);
+        }
+    }
+
+    /// Another node has changed the policy. Reads it, and notifies the user whom it concerns.
+    pub(crate) async fn hear_policy(&self, change: &PolicyChange) {
+        if self.lock().policy.policy().version() >= change.version {
             return;
         }
-        effects.push(Effect::CheckMembers);
-        let holder = core.state.holder(&username);
+        self.refresh_policy().await;
+        self.change(|core, effects| self.send_standing(core, effects, &change.user, &change.username));
+    }
+
+    /// Reads the policy, if it is older than this version.
+    pub(crate) async fn hear_policy_version(&self, version: u64) {
+        if self.lock().policy.policy().version() < version {
+            self.refresh_policy().await;
+        }
+    }
+
+    /// Reads the policy, in a task of its own.
+    pub(crate) fn refresh_policy_later(&self) {
+        if let Some(room) = self.this.upgrade() {
+            self.context.runtime.spawn(async move { room.refresh_policy().await });
+        }
+    }
+
+    /// Sends a user what it may do now.
+    fn send_standing(&self, core: &mut Core, effects: &mut Effects, user: &UserId, username: &Username) {
+        let holder = core.state.holder(username);
         for session in holder.map(|member| core.state.sessions_of(member).to_vec()).unwrap_or_default() {
             let Some(subscriber) = core.subscribers.get(&session) else { continue };
             let recipient = &subscriber.recipient;
-            if recipient.style == PresenceStyle::Changes && recipient.actor.ids().any(|id| *id == user) {
+            if recipient.style == PresenceStyle::Changes && recipient.actor.ids().any(|id| id == user) {
                 let standing = core.policy.standing(&recipient.actor, Timestamp::now());
                 let event = Event::StandingChanged { room: self.name.clone(), standing };
                 effects.push(Effect::Send(event, Audience::Only(session)));

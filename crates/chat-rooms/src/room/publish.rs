@@ -16,6 +16,7 @@ use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::policy::{NewRules, Outdated};
+use crate::room::publisher::PolicyChange;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::policy::{Checked, Sent};
 use crate::room::state::refusal::Refusal;
@@ -64,6 +65,8 @@ pub(crate) enum Source {
     Act(Option<NewRules>),
     /// A message was not stored, because the policy has changed since it was checked.
     Outdated(Box<dyn Outdated>),
+    /// Another node has stored the event.
+    Published,
     /// Nothing was appended. The room has read that `newest` is the number of its newest event.
     Doubt { newest: u64 },
 }
@@ -78,6 +81,24 @@ impl AppendResult {
             (_, Ok(Appended::Repeated(seq))) => *seq,
             _ => 0,
         }
+    }
+
+    /// The event that this node has stored now.
+    pub(crate) fn stored_here(&self) -> Option<&StoredEvent> {
+        match (&self.source, &self.outcome) {
+            (Source::Command { .. } | Source::Act(_), Ok(Appended::Stored(event))) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The policy that this node has changed now, without an event.
+    pub(crate) fn changed_policy(&self) -> Option<PolicyChange> {
+        let (Source::Act(Some(rules)), Ok(Appended::NewRules(version))) = (&self.source, &self.outcome)
+        else {
+            return None;
+        };
+        let NewRules { user, username, .. } = rules;
+        Some(PolicyChange { version: *version, user: user.clone(), username: username.clone() })
     }
 
     /// Whether this is the answer to a check of the store.
@@ -171,6 +192,15 @@ impl Room {
                         self.apply_rules(core, effects, version, rules);
                     }
                     _ => {}
+                }
+            }
+            Source::Published => {
+                if let Ok(Appended::Stored(event)) = outcome {
+                    if core.pending < self.context().limits.queued_bytes {
+                        self.sequence(core, effects, event, None);
+                    } else {
+                        core.sequencer.expect(event.seq());
+                    }
                 }
             }
             // checked again before
@@ -288,7 +318,8 @@ impl Room {
         guard: Option<InFlightGuard>,
     ) {
         let size = message.size();
-        let event = core.state.message_event(message, from.cloned());
+        let from = from.cloned().or_else(|| core.state.author(&message));
+        let event = core.state.message_event(message, from);
         let charge = core.enqueue(event, Audience::All, guard, self.encodings());
         core.overhead = charge.saturating_sub(size).max(256);
     }
@@ -332,7 +363,9 @@ impl Room {
         version: u64,
     ) {
         let policy = core.policy.policy().configured(version, change.settings.clone());
-        if core.policy.replace(policy) {
+        if core.policy.misses_before(version) {
+            effects.push(Effect::ReadPolicy);
+        } else if core.policy.replace(policy) {
             effects.push(Effect::CheckMembers);
         }
         core.enqueue(Event::RoomChanged(change), Audience::Changes, None, self.encodings());

@@ -48,6 +48,8 @@ pub(crate) struct Joiner<'a> {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) member: Arc<Member>,
+    /// The presence record of the member on this node.
+    pub(crate) record: Option<MemberId>,
     pub(crate) session: SubscriptionId,
     /// The position of its first event.
     pub(crate) sent: Position,
@@ -88,7 +90,8 @@ impl Room {
             let sink = joiner.sink.clone();
             let recipient = recipient(&member, session, PresenceStyle::Changes, joiner.actor.clone());
             let sent = core.subscribe(recipient, sink, effects, self.context());
-            Ok(Entry { member, session: session.0, sent })
+            let record = core.state.own_record(member.id);
+            Ok(Entry { member, record, session: session.0, sent })
         })
     }
 
@@ -158,7 +161,8 @@ impl Room {
             let sink = joiner.sink.clone();
             let recipient = recipient(&member, session, PresenceStyle::Lists, joiner.actor.clone());
             let sent = core.subscribe(recipient, sink, effects, self.context());
-            Ok(Entry { member, session: session.0, sent })
+            let record = core.state.own_record(member.id);
+            Ok(Entry { member, record, session: session.0, sent })
         })
     }
 
@@ -172,6 +176,13 @@ impl Room {
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
         core.policy.check(actor, Action::Join, Timestamp::now()).map_err(NotJoined::Denied)?;
         let present = core.state.present(user.username(), user.id());
+        if let Some(id) = present.filter(|id| core.state.own_record(*id).is_none()) {
+            // it is on other nodes only
+            let record = record.ok_or(NotJoined::NoRecord)?;
+            core.state.set_own_record(id, record.id);
+            effects.push(Effect::MemberEntered(Arc::clone(record)));
+            self.meters().joined();
+        }
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
             && let Some(member) = core.state.member_of(session.0).cloned()
         {
@@ -182,6 +193,7 @@ impl Room {
         let member = Arc::clone(record.ok_or(NotJoined::NoRecord)?);
         let namesakes = core.finish_leaving_namesake(&member, effects);
         let session = core.state.enter(&member, style, effects);
+        effects.push(Effect::MemberEntered(Arc::clone(&member)));
         core.inherit(session.0, &namesakes);
         self.meters().joined();
         Ok((member, session))

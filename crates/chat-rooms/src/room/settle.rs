@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{Appended, HistoryError, HistoryErrorKind};
+use chat_history::{Appended, HistoryError, HistoryErrorKind, StoredEvent};
 use parking_lot::Mutex;
 use tracing::Span;
 
@@ -19,6 +19,9 @@ use crate::room::state::effects::Effects;
 use crate::room::state::sequencer::Gap;
 use crate::room::{PIECE, Room, Windows, pump};
 use crate::sync::{Instant, Notify, sleep, steps, timeout};
+
+/// How long to wait before the room looks again if it can deliver more.
+const CONGESTED: Duration = Duration::from_millis(20);
 
 /// How long after a failed append the room asks the store whether it was stored.
 const DOUBT: Duration = Duration::from_millis(500);
@@ -34,14 +37,35 @@ pub(crate) struct Settlement {
     pub(crate) then: Option<Box<dyn FnOnce() + Send>>,
 }
 
+impl Settlement {
+    /// An event of another node.
+    fn published(event: StoredEvent) -> Self {
+        Self::bare(AppendResult { outcome: Ok(Appended::Stored(event)), source: Source::Published })
+    }
+
+    /// The store has events up to this number.
+    pub(crate) fn newest(newest: u64) -> Self {
+        Self::bare(AppendResult { outcome: Ok(Appended::Unchanged), source: Source::Doubt { newest } })
+    }
+
+    fn bare(result: AppendResult) -> Self {
+        Self { result, taken_at: None, span: Span::none(), then: None }
+    }
+}
+
 impl fmt::Debug for Settlement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settlement").field("result", &self.result).finish_non_exhaustive()
     }
 }
 
-/// The results that wait for their room. There are never more than messages in flight, which the
-/// budget of the engine bounds. Its lock is held for a few instructions.
+/// The maximum number of events of other nodes that wait. The room reads further ones from the
+/// store.
+const MAX_PUBLISHED: usize = 1_024;
+
+/// The results that wait for their room, and events of other nodes. There are never more results
+/// than messages in flight, which the budget of the engine bounds. The lock is held for a few
+/// instructions.
 #[derive(Debug, Default)]
 pub(crate) struct SettleQueue {
     state: Mutex<Queued>,
@@ -52,6 +76,10 @@ pub(crate) struct SettleQueue {
 #[derive(Debug, Default)]
 struct Queued {
     results: VecDeque<Settlement>,
+    /// How many of them other nodes have published.
+    published: usize,
+    /// The number of the newest event that did not fit.
+    dropped: u64,
     /// Whether a task settles them.
     is_running: bool,
     /// Whether that task waits for more.
@@ -59,6 +87,30 @@ struct Queued {
 }
 
 impl SettleQueue {
+    /// An empty queue. If it is claimed, nothing is settled before [`finish`](Self::finish).
+    pub(crate) fn new(is_claimed: bool) -> Self {
+        let queue = Self::default();
+        queue.state.lock().is_running = is_claimed;
+        queue
+    }
+
+    /// Queues events of other nodes. Returns `true` if a task has to be started.
+    fn push_published(&self, events: Vec<StoredEvent>) -> bool {
+        let mut queued = self.state.lock();
+        for event in events {
+            if queued.published < MAX_PUBLISHED {
+                queued.published += 1;
+                queued.results.push_back(Settlement::published(event));
+            } else {
+                queued.dropped = queued.dropped.max(event.seq());
+            }
+        }
+        if mem::take(&mut queued.is_waiting) {
+            self.arrived.notify_one();
+        }
+        !mem::replace(&mut queued.is_running, true)
+    }
+
     /// Queues a result. Returns `true` if a task has to be started.
     fn push(&self, result: Settlement) -> bool {
         let mut queued = self.state.lock();
@@ -98,15 +150,26 @@ impl SettleQueue {
     /// Puts results back, in front of those that are queued.
     fn put_back(&self, results: impl DoubleEndedIterator<Item = Settlement>) {
         let mut queued = self.state.lock();
-        results.rev().for_each(|result| queued.results.push_front(result));
+        for result in results.rev() {
+            queued.published += usize::from(matches!(result.result.source, Source::Published));
+            queued.results.push_front(result);
+        }
     }
 
     /// Takes up to [`PIECE`] results, or returns `None` if there are none, and the task is done.
     fn next(&self) -> Option<Vec<Settlement>> {
         let mut queued = self.state.lock();
         let count = queued.results.len().min(PIECE);
+        if count == queued.results.len() && queued.dropped > 0 {
+            let newest = mem::take(&mut queued.dropped);
+            queued.results.push_back(Settlement::newest(newest));
+        }
+        let count = queued.results.len().min(PIECE);
         queued.is_running = count > 0;
-        (count > 0).then(|| queued.results.drain(..count).collect())
+        let results: Vec<_> = queued.results.drain(..count).collect();
+        let is_published = |result: &&Settlement| matches!(result.result.source, Source::Published);
+        queued.published -= results.iter().filter(is_published).count();
+        (count > 0).then_some(results)
     }
 }
 
@@ -115,7 +178,11 @@ impl Room {
     /// delivers them. Returns what is missing after that. `None` if nothing is, or if there are
     /// results to settle.
     async fn close_gap(&self, gap: Gap) -> Option<Gap> {
-        let remaining = gap.remaining(self.context.patience(), Instant::now());
+        let mut remaining = gap.remaining(self.context.patience(), Instant::now());
+        if remaining.is_zero() && self.context.publisher.is_some() && self.is_congested() {
+            // what other nodes store does not wait for the members of this one
+            remaining = CONGESTED;
+        }
         if !remaining.is_zero() {
             let has_results = self.settle_queue.wait(remaining).await;
             return if has_results { None } else { self.gap() };
@@ -129,6 +196,34 @@ impl Room {
         let mut core = self.lock();
         let newest = core.tail.newest();
         core.sequencer.gap(newest, Instant::now())
+    }
+
+    /// Delivers events that other nodes have stored, after those before them.
+    pub(crate) fn hear(self: &Arc<Self>, events: Vec<StoredEvent>) {
+        if self.settle_queue.push_published(events) {
+            self.start_settling();
+        }
+    }
+
+    /// The store has events up to the number `newest`.
+    pub(crate) fn hear_of(self: &Arc<Self>, newest: u64) {
+        if self.settle_queue.push(Settlement::newest(newest)) {
+            self.start_settling();
+        }
+    }
+
+    /// Begins to settle: the room knows its newest event now.
+    pub(crate) fn settle_what_waits(&self) {
+        if self.context.publisher.is_some()
+            && !self.settle_queue.finish()
+            && let Some(room) = self.this.upgrade()
+        {
+            room.start_settling();
+        }
+    }
+
+    fn start_settling(self: &Arc<Self>) {
+        self.context.runtime.spawn(Settling::new(Arc::clone(self)).run(|_| ()));
     }
 
     /// Queues a result. Returns `true` if the caller has to run [`Settling`].
@@ -156,10 +251,7 @@ impl Room {
                     }
                     continue;
                 };
-                let source = Source::Doubt { newest: extent.newest };
-                let result = AppendResult { outcome: Ok(Appended::Unchanged), source };
-                let settlement = Settlement { result, taken_at: None, span: Span::none(), then: None };
-                if room.settle_later(settlement) {
+                if room.settle_later(Settlement::newest(extent.newest)) {
                     Settling::new(room).run(|_| ()).await;
                 }
                 return;
@@ -173,7 +265,8 @@ impl Room {
     fn settle_all(&self, results: Vec<Settlement>) -> Settled {
         let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
         let (mut results, mut starts_check) = (results.into_iter(), false);
-        let mut needs_policy = false;
+        // what the other nodes are told
+        let (mut needs_policy, mut stored, mut changes) = (false, Vec::new(), Vec::new());
         let mut core = self.lock();
         while let Some(mut settlement) = results.next() {
             if let Source::Outdated(message) = &mut settlement.result.source
@@ -197,6 +290,10 @@ impl Room {
             let is_doubtful = is_early || result.is_doubtful();
             starts_check |= is_doubtful && !mem::replace(&mut core.in_doubt, true);
             steps::count(1);
+            if self.context.publisher.is_some() {
+                stored.extend(result.stored_here().cloned());
+                changes.extend(result.changed_policy());
+            }
             let mut effects = Effects::default();
             // a panic, as in an encoding, is the end of one result and not of those after it
             let settle = || self.settle(&mut core, &mut effects, result);
@@ -211,6 +308,12 @@ impl Room {
         let wakers = self.progress(&mut core);
         let woken = core.wake_one();
         drop(core);
+        if let Some(publisher) = &self.context.publisher {
+            if !stored.is_empty() {
+                publisher.events(&self.name, &self.context.history.epoch(), &stored);
+            }
+            changes.iter().for_each(|change| publisher.policy(&self.name, change));
+        }
         self.wake(wakers);
         self.append_again(again);
         self.open(windows);

@@ -40,6 +40,11 @@ impl Room {
         self.capacity.notified()
     }
 
+    /// Whether the room has so much to deliver that senders wait.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.lock().pending >= self.context.limits.queued_bytes
+    }
+
     /// Called after a step that may have made room for messages, or left the room idle.
     pub(crate) fn progress(&self, core: &mut Core) -> Wakers {
         let has_capacity = core.pending < self.context.limits.queued_bytes && core.policy.is_open();

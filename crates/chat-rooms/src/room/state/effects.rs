@@ -1,8 +1,9 @@
 //! The effects of a command.
 
 use std::fmt;
+use std::sync::Arc;
 
-use chat_protocol::{Event, MemberId};
+use chat_protocol::{Event, Member, MemberId};
 
 use crate::delivery::audience::Audience;
 
@@ -20,10 +21,15 @@ pub(crate) enum Effect {
     /// Call [`Room::close_reactions`](crate::room::Room::close_reactions) when the window that
     /// merges reactions is over.
     OpenReactions,
-    /// This member has left: its record can be removed from the store.
+    /// A user has joined with its first session on this node, and has this record.
+    MemberEntered(Arc<Member>),
+    /// A user has left with its last session on this node: this record can be removed from the
+    /// store.
     MemberLeft(MemberId),
     /// The policy has changed: check whether each member may stay.
     CheckMembers,
+    /// Another node has changed the policy: read it.
+    ReadPolicy,
     /// Drop this when the room is not locked any more, because it may be large.
     Discard(Box<dyn fmt::Debug + Send>),
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod coalesce;
 pub(crate) mod effects;
+mod elsewhere;
 mod names;
 pub(crate) mod policy;
 mod presence;
@@ -12,6 +13,7 @@ pub(crate) mod roster;
 pub(crate) mod sequencer;
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,8 +58,12 @@ pub(crate) struct NameTaken(pub(crate) Option<MemberId>);
 struct MemberEntry {
     member: Arc<Member>,
     arrival: LogicalTime,
-    /// Its sessions, including those that are about to leave. Never empty.
+    /// Its sessions on this node, including those that are about to leave.
     sessions: Vec<SubscriptionId>,
+    /// Its presence record of this node; `None` if it is on other nodes only.
+    own: Option<MemberId>,
+    /// Its presence records of other nodes.
+    elsewhere: Vec<MemberId>,
     /// How many of its sessions are not about to leave.
     staying: usize,
     /// When the other members were last notified that it is typing.
@@ -88,8 +94,12 @@ pub(crate) struct RoomState {
     members: BTreeMap<MemberId, MemberEntry>,
     /// The members by name, whatever the case.
     names: NameIndex,
-    /// The sessions of the members.
+    /// The sessions of the members on this node.
     sessions: HashMap<SubscriptionId, Session>,
+    /// How many reservations there are.
+    reservations: usize,
+    /// The members of the presence records of other nodes.
+    records: HashMap<MemberId, MemberId>,
     /// The id of the newest session.
     last_session: SubscriptionId,
     /// The members that are about to leave and whose names are free already.
@@ -118,6 +128,8 @@ impl RoomState {
             members: BTreeMap::new(),
             names: NameIndex::default(),
             sessions: HashMap::new(),
+            reservations: 0,
+            records: HashMap::new(),
             last_session: SubscriptionId::default(),
             leaving: HashMap::new(),
             list_sessions: 0,
@@ -135,9 +147,9 @@ impl RoomState {
         &self.room
     }
 
-    /// Whether the room has neither members nor reserved names.
+    /// Whether the room has neither sessions nor reserved names on this node.
     pub(crate) fn is_empty(&self) -> bool {
-        self.holders.is_empty() && self.members.is_empty()
+        self.sessions.is_empty() && self.reservations == 0
     }
 
     /// Whether a name is taken or reserved.
@@ -195,27 +207,42 @@ impl RoomState {
     /// # Errors
     /// [`NameTaken`] if another user holds the name.
     pub(crate) fn reserve(&mut self, username: &Username, user: &UserId) -> Result<Reserved, NameTaken> {
-        match self.holders.get_mut(username) {
+        let is_elsewhere = |id: &MemberId| self.members.get(id).is_some_and(MemberEntry::is_elsewhere);
+        let reserved = match self.holders.get_mut(username) {
             Some(holder) if holder.user == *user => {
                 holder.reserved += 1;
-                Ok(if holder.member.is_some() { Reserved::Present } else { Reserved::Absent })
+                let is_here = holder.member.is_some_and(|id| !is_elsewhere(&id));
+                if is_here { Reserved::Present } else { Reserved::Absent }
             }
-            Some(holder) => Err(NameTaken(holder.member)),
+            // the presence store knows if it is still there
+            Some(holder) if holder.reserved == 0 && holder.member.as_ref().is_some_and(is_elsewhere) => {
+                let before =
+                    mem::replace(holder, NameHolder { user: user.clone(), reserved: 1, member: None });
+                self.leaving.extend(before.member.map(|id| (username.clone(), id)));
+                Reserved::Absent
+            }
+            Some(holder) => return Err(NameTaken(holder.member)),
             None => {
                 let holder = NameHolder { user: user.clone(), reserved: 1, member: None };
                 self.holders.insert(username.clone(), holder);
-                Ok(Reserved::Absent)
+                Reserved::Absent
             }
-        }
+        };
+        self.reservations += 1;
+        Ok(reserved)
     }
 
     /// Ends the reservation of a session that has joined or gives up.
     pub(crate) fn release(&mut self, username: &Username) {
-        if let Some(holder) = self.holders.get_mut(username) {
-            holder.reserved = holder.reserved.saturating_sub(1);
-            if holder.reserved == 0 && holder.member.is_none() {
-                self.holders.remove(username);
-            }
+        let Some(holder) = self.holders.get_mut(username) else { return };
+        if holder.reserved == 0 {
+            return;
+        }
+        holder.reserved -= 1;
+        self.reservations -= 1;
+        if holder.reserved == 0 && holder.member.is_none() {
+            self.holders.remove(username);
+            self.restore_elsewhere(username);
         }
     }
 
@@ -246,24 +273,49 @@ impl RoomState {
             holder.member = Some(member.id);
         }
         self.release(&member.username);
-        let (sessions, staying) = (vec![session], 1);
-        let entry = MemberEntry { member: Arc::clone(member), arrival, sessions, staying, typed_at: None };
+        let entry = MemberEntry {
+            member: Arc::clone(member),
+            arrival,
+            sessions: vec![session],
+            own: Some(member.id),
+            elsewhere: Vec::new(),
+            staying: 1,
+            typed_at: None,
+        };
+        let own_entry = (style == PresenceStyle::Lists).then_some(session);
+        self.add_member(entry, coalesces, own_entry, effects);
+        (session, arrival)
+    }
+
+    /// Adds a member, and notifies the others, or `own_entry` alone if joins are coalesced: that
+    /// session receives the entry of its member in any case.
+    fn add_member(
+        &mut self,
+        entry: MemberEntry,
+        coalesces: bool,
+        own_entry: Option<SubscriptionId>,
+        effects: &mut Effects,
+    ) {
+        let (member, arrival) = (Arc::clone(&entry.member), entry.arrival);
         self.members.insert(member.id, entry);
         self.names.entered(member.id, &member.username);
         self.list = None;
-        self.add_to_roster(member, effects);
+        self.add_to_roster(&member, effects);
         if self.list_sessions == 0 {
-            return (session, arrival);
+            return;
         }
-        if !coalesces || style == PresenceStyle::Lists {
-            let audience = if coalesces { Audience::Only(session) } else { Audience::Lists };
-            let group = Arc::clone(member).into();
+        let audience = match own_entry {
+            _ if !coalesces => Some(Audience::Lists),
+            Some(session) => Some(Audience::Only(session)),
+            None => None,
+        };
+        if let Some(audience) = audience {
+            let group = Arc::clone(&member).into();
             effects.push(Effect::Send(Event::Entered { group, members: self.event_list() }, audience));
         }
-        if coalesces && self.batcher.entered(arrival, Arc::clone(member)) {
+        if coalesces && self.batcher.entered(arrival, member) {
             effects.push(Effect::OpenWindow);
         }
-        (session, arrival)
     }
 
     /// Adds a session to a member that is [present](Self::present). The others do not notice. The
@@ -319,9 +371,16 @@ impl RoomState {
     fn stop_staying(&mut self, id: MemberId) {
         let Some(entry) = self.members.get_mut(&id) else { return };
         entry.staying -= 1;
+        self.free_name(id);
+    }
+
+    /// Frees the name of a member that has no staying session, here or on another node.
+    fn free_name(&mut self, id: MemberId) {
+        let Some(entry) = self.members.get(&id) else { return };
         let username = &entry.member.username;
         let holder = self.holders.get_mut(username).filter(|holder| holder.member == Some(id));
-        let Some(holder) = holder.filter(|_| entry.staying == 0) else { return };
+        let is_leaving = entry.staying == 0 && entry.elsewhere.is_empty();
+        let Some(holder) = holder.filter(|_| is_leaving) else { return };
         holder.member = None;
         let is_reserved = holder.reserved > 0;
         self.leaving.insert(username.clone(), id);
@@ -345,22 +404,25 @@ impl RoomState {
         let Some(entry) = self.members.get_mut(&member) else { return false };
         entry.sessions.retain(|session| *session != id);
         if entry.sessions.is_empty() {
-            self.remove_member(member, style, effects);
-        } else {
-            self.forget_style(style, effects);
+            effects.extend(entry.own.take().map(Effect::MemberLeft));
+            if entry.elsewhere.is_empty() {
+                self.remove_member(member, Some(style), effects);
+                return true;
+            }
         }
+        self.forget_style(style, effects);
         true
     }
 
-    /// Removes a member whose last session, with this style, has left.
-    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Effects) {
+    /// Removes a member that has no session any more. Its last one had this style, if it was on
+    /// this node.
+    fn remove_member(&mut self, id: MemberId, style: Option<PresenceStyle>, effects: &mut Effects) {
         let coalesces = self.members.len() > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
         }
         let Some(MemberEntry { member, arrival, .. }) = self.members.remove(&id) else { return };
         self.names.left(id, &member.username);
-        effects.push(Effect::MemberLeft(id));
         if self.leaving.get(&member.username) == Some(&id) {
             self.leaving.remove(&member.username);
         }
@@ -369,7 +431,9 @@ impl RoomState {
         if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
             effects.push(Effect::OpenPresence);
         }
-        self.forget_style(style, effects);
+        if let Some(style) = style {
+            self.forget_style(style, effects);
+        }
         if self.list_sessions == 0 {
             return;
         }
@@ -398,6 +462,13 @@ impl RoomState {
     pub(crate) fn find_folded(&self, folded: &str) -> Option<&Arc<Member>> {
         let newest = self.names.find(folded).iter().max()?;
         self.members.get(newest).map(|entry| &entry.member)
+    }
+
+    /// The member who has sent a message from another node; `None` if it is not known here.
+    pub(crate) fn author(&self, message: &Message) -> Option<Arc<Member>> {
+        let text = message.text()?;
+        let id = self.present(&text.from, &text.user)?;
+        self.members.get(&id).map(|entry| Arc::clone(&entry.member))
     }
 
     /// The event for a message from a current or former member.

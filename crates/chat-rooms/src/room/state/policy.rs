@@ -82,6 +82,11 @@ impl CurrentPolicy {
         self.policy = policy;
     }
 
+    /// Whether the room does not know the policy before this version: another node has changed it.
+    pub(crate) fn misses_before(&self, version: u64) -> bool {
+        version > self.policy.version() + 1
+    }
+
     /// Replaces the policy, unless this one is not newer. Returns whether it did.
     pub(crate) fn replace(&mut self, policy: RoomPolicy) -> bool {
         let is_newer = policy.version() > self.policy.version();

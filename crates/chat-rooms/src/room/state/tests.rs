@@ -109,7 +109,7 @@ impl World {
                         assert!(self.state.reserve(other.username(), other.id()).is_err());
                         self.finish_namesake(&user, &mut effects);
                         // the session that joins does not receive what was sent before
-                        self.apply(std::mem::take(&mut effects));
+                        self.apply(mem::take(&mut effects));
                         if self.is_leaving(&user) {
                             // its last session is about to leave: it stays
                             self.add_session(&user, *style, &mut effects);
@@ -246,7 +246,11 @@ impl World {
                     self.windows += 1;
                     continue;
                 }
-                Effect::OpenReactions | Effect::CheckMembers | Effect::Discard(_) => continue,
+                Effect::OpenReactions
+                | Effect::MemberEntered(_)
+                | Effect::CheckMembers
+                | Effect::ReadPolicy
+                | Effect::Discard(_) => continue,
             };
             for (id, view) in &mut self.views {
                 let receives = match audience {
@@ -391,7 +395,7 @@ fn a_large_room_cuts_presence_lists_but_counts_all_members() {
         state.reserve(&member.username, &member.user).unwrap();
         state.enter(&member, PresenceStyle::Changes, &mut effects);
     }
-    let so_far: Vec<_> = std::mem::take(&mut effects).into_iter().collect();
+    let so_far: Vec<_> = mem::take(&mut effects).into_iter().collect();
     assert!(matches!(so_far[..], [Effect::OpenPresence]), "nothing is sent yet, and no list is built");
     while state.flush_presence(100, &mut effects) {}
     let Some(Effect::Send(Event::PresenceChanged(presence), Audience::Changes)) = effects.into_iter().last()
