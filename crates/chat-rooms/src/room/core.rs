@@ -330,6 +330,22 @@ impl Core {
         sessions
     }
 
+    /// A user has joined on another node. Returns `false` if another user has the name here.
+    pub(crate) fn entered_elsewhere(&mut self, record: &Arc<Member>, effects: &mut Effects) -> bool {
+        if self.state.has_record(record.id) {
+            return true;
+        }
+        let is_present = self.state.present(&record.username, &record.user).is_some();
+        if !is_present && self.state.is_contested(record) {
+            return false;
+        }
+        if !is_present {
+            self.finish_leaving_namesake(record, effects);
+        }
+        self.state.entered_elsewhere(record, effects);
+        true
+    }
+
     /// What a session receives that is about to leave, and leaves now. `None` if it is not about
     /// to leave.
     fn take_leave_notice(&mut self, id: SubscriptionId) -> Option<LeaveNotice> {

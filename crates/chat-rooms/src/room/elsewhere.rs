@@ -67,7 +67,7 @@ impl Room {
         for piece in joined.chunks(PIECE) {
             self.change(|core, effects| {
                 for record in piece {
-                    if !core.state.entered_elsewhere(record, effects) {
+                    if !core.entered_elsewhere(record, effects) {
                         // the next comparison decides
                         elsewhere.known.remove(&record.id);
                     }

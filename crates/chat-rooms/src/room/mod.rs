@@ -422,17 +422,23 @@ impl Room {
                     }
                 }
                 Effect::MemberLeft(id) => {
-                    self.context.presence_cleanup.add(id);
                     self.context.meters.left();
-                    if self.context.publisher.is_some() {
-                        windows.records |= core.records.is_empty();
-                        core.records.leave(id);
-                    }
+                    self.remove_record(core, id, windows);
                 }
+                Effect::RecordReplaced(id) => self.remove_record(core, id, windows),
                 Effect::Send(event, audience) => {
                     core.enqueue(event, audience, None, &self.context.encodings);
                 }
             }
+        }
+    }
+
+    /// Removes a record of this node from the store, and tells the other nodes.
+    fn remove_record(&self, core: &mut Core, id: MemberId, windows: &mut Windows) {
+        self.context.presence_cleanup.add(id);
+        if self.context.publisher.is_some() {
+            windows.records |= core.records.is_empty();
+            core.records.leave(id);
         }
     }
 

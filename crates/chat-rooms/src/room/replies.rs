@@ -176,12 +176,22 @@ impl Room {
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
         core.policy.check(actor, Action::Join, Timestamp::now()).map_err(NotJoined::Denied)?;
         let present = core.state.present(user.username(), user.id());
-        if let Some(id) = present.filter(|id| core.state.own_record(*id).is_none()) {
-            // it is on other nodes only
-            let record = record.ok_or(NotJoined::NoRecord)?;
-            core.state.set_own_record(id, record.id);
-            effects.push(Effect::MemberEntered(Arc::clone(record)));
-            self.meters().joined();
+        if let Some(id) = present {
+            match (core.state.own_record(id), record) {
+                // it is on other nodes only
+                (None, None) => return Err(NotJoined::NoRecord),
+                (Some(_), None) => {}
+                // the newest one is sure to be in the store: another user may have had the name
+                // while this one was about to leave
+                (before, Some(record)) => {
+                    core.state.set_own_record(id, record.id);
+                    effects.push(Effect::MemberEntered(Arc::clone(record)));
+                    effects.extend(before.map(Effect::RecordReplaced));
+                    if before.is_none() {
+                        self.meters().joined();
+                    }
+                }
+            }
         }
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
             && let Some(member) = core.state.member_of(session.0).cloned()

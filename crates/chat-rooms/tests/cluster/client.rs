@@ -158,7 +158,13 @@ impl Client {
                 change.left.iter().for_each(|name| drop(self.members.remove(name)));
                 let joined = change.joined.iter();
                 self.members.extend(joined.map(|member| (member.username.clone(), member.user.clone())));
-                assert_eq!(self.members.len(), change.member_count, "{}: {change:?}", self.name);
+                assert_eq!(
+                    self.members.len(),
+                    change.member_count,
+                    "{}: {change:?} {:?}",
+                    self.name,
+                    self.members
+                );
             }
             _ if self.is_behind => {}
             Event::Message { message, .. } => {

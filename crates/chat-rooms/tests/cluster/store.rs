@@ -35,6 +35,8 @@ pub(crate) struct NodeStore {
 
 struct Shared {
     faults: Arc<Faults>,
+    /// Whether this run of the node was killed.
+    is_dead: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -56,10 +58,15 @@ fn failure() -> HistoryError {
 }
 
 impl NodeStore {
-    pub(crate) fn new(inner: Arc<MemoryHistory>, faults: Arc<Faults>, seed: u64) -> Self {
+    pub(crate) fn new(
+        inner: Arc<MemoryHistory>,
+        faults: Arc<Faults>,
+        is_dead: Arc<AtomicBool>,
+        seed: u64,
+    ) -> Self {
         let state =
             State { rng: SmallRng::seed_from_u64(seed), answers: VecDeque::new(), is_answering: false };
-        Self { inner, shared: Arc::new(Shared { faults, state: Mutex::new(state) }) }
+        Self { inner, shared: Arc::new(Shared { faults, is_dead, state: Mutex::new(state) }) }
     }
 
     fn random(&self, max: u64) -> u64 {
@@ -105,7 +112,8 @@ impl HistoryStore for NodeStore {
     }
 
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
-        let is_cut = self.shared.faults.is_cut.load(Ordering::Relaxed);
+        let is_cut =
+            self.shared.faults.is_cut.load(Ordering::Relaxed) || self.shared.is_dead.load(Ordering::Relaxed);
         let mut outcome = Err(AppendError::Unavailable(failure()));
         if !is_cut {
             let slot = Arc::new(Mutex::new(None));

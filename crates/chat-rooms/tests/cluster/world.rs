@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_backplane::NodeName;
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use crate::client::Client;
 use crate::guarantees;
 use crate::net::{Net, Weather};
+use crate::presence::RunPresence;
 use crate::store::{Faults, NodeStore};
 
 const NODES: usize = 3;
@@ -42,6 +43,8 @@ pub(crate) struct World {
     presence: MemoryPresence,
     /// `None` while a node is down.
     nodes: Vec<Option<Engine>>,
+    /// For the run of each node: whether it was killed.
+    are_dead: Vec<Arc<AtomicBool>>,
     faults: Vec<Arc<Faults>>,
     clients: Vec<Client>,
 }
@@ -73,6 +76,7 @@ impl World {
             net,
             presence: MemoryPresence::new(NodeId::new("none")),
             nodes: (0..NODES).map(|_| None).collect(),
+            are_dead: (0..NODES).map(|_| Arc::default()).collect(),
             faults: (0..NODES).map(|_| Arc::default()).collect(),
             clients: clients.collect(),
             rng,
@@ -90,9 +94,13 @@ impl World {
     async fn start(&mut self, number: usize) {
         let name = format!("node{number}");
         let (port, receiver) = self.net.join(number);
-        let store =
-            NodeStore::new(Arc::clone(&self.store), Arc::clone(&self.faults[number]), self.rng.random());
-        let engine = Engine::builder(self.presence.for_node(NodeId::new(&*name)))
+        let is_dead = Arc::<AtomicBool>::default();
+        self.are_dead[number] = Arc::clone(&is_dead);
+        let inner = self.presence.for_node(NodeId::new(&*name));
+        let presence = RunPresence { inner, is_dead: Arc::clone(&is_dead) };
+        let faults = Arc::clone(&self.faults[number]);
+        let store = NodeStore::new(Arc::clone(&self.store), faults, is_dead, self.rng.random());
+        let engine = Engine::builder(presence)
             .history(store)
             .node(NodeName::parse(&name).unwrap(), port, receiver)
             .start()
@@ -104,6 +112,7 @@ impl World {
     /// Kills a node: nothing that is on its way there arrives.
     fn kill(&mut self, number: usize) {
         self.net.leave(number);
+        self.are_dead[number].store(true, Ordering::Relaxed);
         self.nodes[number] = None;
         for client in self.clients.iter_mut().filter(|client| client.node() == Some(number)) {
             client.disconnect();

@@ -26,6 +26,8 @@ pub(crate) enum Effect {
     /// A user has left with its last session on this node: this record can be removed from the
     /// store.
     MemberLeft(MemberId),
+    /// A user has another record now: this one can be removed from the store.
+    RecordReplaced(MemberId),
     /// The policy has changed: check whether each member may stay.
     CheckMembers,
     /// Another node has changed the policy: read it.
@@ -57,7 +59,10 @@ impl Effects {
     /// Drops the events: nobody is notified.
     pub(crate) fn suppress(&mut self) {
         let stays = |effect: &Effect| {
-            matches!(effect, Effect::MemberLeft(_) | Effect::CheckMembers | Effect::Discard(_))
+            !matches!(
+                effect,
+                Effect::Send(..) | Effect::OpenWindow | Effect::OpenPresence | Effect::OpenReactions
+            )
         };
         self.list.retain(stays);
         self.events = 0;

@@ -33,12 +33,15 @@ impl RoomState {
         }
     }
 
-    /// A user has joined on another node. Returns `false` if another user has the name here: one of
-    /// the two is outdated, which the presence store decides.
-    pub(crate) fn entered_elsewhere(&mut self, record: &Arc<Member>, effects: &mut Effects) -> bool {
-        if self.has_record(record.id) {
-            return true;
-        }
+    /// Whether another user has the name of a record of another node here: one of the two is
+    /// outdated, which the presence store decides.
+    pub(crate) fn is_contested(&self, record: &Member) -> bool {
+        self.holders.get(&record.username).is_some_and(|holder| holder.user != record.user)
+    }
+
+    /// A user has joined on another node. The name is not [contested](Self::is_contested), and who
+    /// had it before and was about to leave has left.
+    pub(crate) fn entered_elsewhere(&mut self, record: &Arc<Member>, effects: &mut Effects) {
         if let Some(id) = self.present(&record.username, &record.user) {
             self.records.insert(record.id, id);
             if let Some(entry) = self.members.get_mut(&id) {
@@ -46,10 +49,9 @@ impl RoomState {
             }
             // it may have been about to leave
             self.restore_elsewhere(&record.username);
-            return true;
+            return;
         }
         match self.holders.get_mut(&record.username) {
-            Some(holder) if holder.user != record.user => return false,
             // a session here is about to join
             Some(holder) => holder.member = Some(record.id),
             None => {
@@ -73,7 +75,6 @@ impl RoomState {
         };
         self.records.insert(record.id, record.id);
         self.add_member(entry, coalesces, None, effects);
-        true
     }
 
     /// A user has left another node: its record there is gone.

@@ -248,6 +248,7 @@ impl World {
                 }
                 Effect::OpenReactions
                 | Effect::MemberEntered(_)
+                | Effect::RecordReplaced(_)
                 | Effect::CheckMembers
                 | Effect::ReadPolicy
                 | Effect::Discard(_) => continue,
