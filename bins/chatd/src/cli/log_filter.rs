@@ -8,11 +8,15 @@ use tracing_subscriber::EnvFilter;
 /// The level of the parts that no directive names.
 const DEFAULT: &str = "info";
 
+/// What libraries log and nobody needs: the notices of PostgreSQL. chatd reports failures itself.
+const QUIET: &str = "tokio_postgres=off";
+
 /// The names of the levels.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The crates that write log lines.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 14] = [
+    "chat_access",
     "chat_accounts",
     "chat_admin",
     "chat_db",
@@ -22,6 +26,7 @@ const PARTS: [&str; 12] = [
     "chat_presence",
     "chat_protocol",
     "chat_rooms",
+    "chat_search",
     "chat_server",
     "chat_usage",
     "chatd",
@@ -50,7 +55,8 @@ pub(crate) enum LogFilterError {
 impl LogFilter {
     pub(crate) fn to_env_filter(&self) -> EnvFilter {
         // the text was checked by the same parser
-        EnvFilter::try_new(&self.0).unwrap_or_else(|_| EnvFilter::new(DEFAULT))
+        let filter = format!("{QUIET},{}", self.0);
+        EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT))
     }
 }
 
@@ -135,6 +141,13 @@ mod tests {
     fn a_part_alone_keeps_the_default_level_of_the_rest() {
         assert_eq!("chat_server=debug".parse::<LogFilter>().unwrap().0, "info,chat_server=debug");
         assert_eq!("warn,chat_server=debug".parse::<LogFilter>().unwrap().0, "warn,chat_server=debug");
+    }
+
+    #[test]
+    fn notices_of_postgres_are_logged_on_demand() {
+        let filter = |text: &str| text.parse::<LogFilter>().unwrap().to_env_filter().to_string();
+        assert!(filter("info").contains("tokio_postgres=off"), "{}", filter("info"));
+        assert!(!filter("tokio_postgres=debug").contains("tokio_postgres=off"));
     }
 
     #[test]

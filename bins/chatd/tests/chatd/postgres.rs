@@ -353,6 +353,9 @@ async fn commands_know_postgres() {
         command.args(arguments);
         run(command)
     };
+    let output = chatd_on(&folder, database.url()).arg("doctor").output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("the next start creates the tables"), "{told}");
     let server = Running::start(chatd_on(&folder, database.url()).args(ADMIN));
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     ana.send_message("r", "to be found").await;

@@ -36,6 +36,8 @@ pub struct Inspection {
     pub clock_ahead: f64,
     /// The duration of an exchange with the server.
     pub round_trip: Duration,
+    /// Whether chatd has never used the database.
+    pub is_new: bool,
     /// Migrations that the next start would apply.
     pub pending: Vec<String>,
 }
@@ -56,6 +58,8 @@ struct State {
     unsafe_settings: String,
     #[diesel(sql_type = BigInt)]
     free_connections: i64,
+    #[diesel(sql_type = Bool)]
+    is_new: bool,
 }
 
 /// A setting with another value is a risk.
@@ -68,6 +72,7 @@ const STATE: &str = "SELECT \
     coalesce((SELECT string_agg(name || ' = ' || setting, ', ' ORDER BY name) FROM pg_settings \
         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'), '') \
         AS unsafe_settings, \
+    to_regclass('__diesel_schema_migrations') IS NULL AS is_new, \
     current_setting('max_connections')::BIGINT - current_setting('superuser_reserved_connections')::BIGINT \
         - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS free_connections \
     FROM pg_database d WHERE d.datname = current_database()";
@@ -112,6 +117,7 @@ pub fn inspect(url: &Url) -> Result<Inspection, OpenError> {
         free_connections: state.free_connections,
         clock_ahead: seconds - middle.as_secs_f64(),
         round_trip,
+        is_new: state.is_new,
         pending: migrate::waiting_on(connection, url)?,
     })
 }

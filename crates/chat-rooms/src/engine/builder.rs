@@ -123,12 +123,16 @@ impl EngineBuilder {
         self
     }
 
-    /// Makes the engine a node of a cluster: what is stored on one node reaches the members on all of
-    /// them. Each node has a name of its own, and all have the same history store, which numbers the
-    /// events.
+    /// Makes the engine a node of a cluster: its members see the events and the members of the same
+    /// rooms on the other nodes. Each node has a name of its own, in the presence store, too, and
+    /// all have the same stores.
     ///
-    /// The backplane makes that fast. What it loses, a node finds in the store: within a second while
-    /// the backplane is not connected, and otherwise at the next event of the room, or within 10 s.
+    /// The backplane makes that fast. What it loses, a node finds in the stores: within a second
+    /// while the backplane is not connected, and otherwise at the next event of the room, or within
+    /// 10 s.
+    ///
+    /// Notices, typing, [`Engine::kick`], [`Engine::close_room`] and rules of the whole server
+    /// concern the members of this node.
     ///
     /// ```
     /// use chat_backplane::{Hub, NodeName};

@@ -48,9 +48,12 @@ fn evaluate(url: &str, inspection: &Inspection, connections: u32) -> Vec<Finding
         Finding::problem(WHAT, found, "create the database with ENCODING 'UTF8' TEMPLATE template0")
     } else {
         let found = format!("{url}: PostgreSQL {version}, {}", size(inspection.bytes));
-        let upgrade = "; the next start upgrades it, so make a backup first";
-        let is_new = inspection.pending.is_empty();
-        Finding::good(WHAT, format!("{found}{}", if is_new { "" } else { upgrade }))
+        let next = match inspection.pending.is_empty() {
+            true => "",
+            false if inspection.is_new => "; the next start creates the tables",
+            false => "; the next start upgrades it, so make a backup first",
+        };
+        Finding::good(WHAT, format!("{found}{next}"))
     };
     vec![
         database,

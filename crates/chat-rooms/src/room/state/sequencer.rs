@@ -2,8 +2,8 @@
 //!
 //! The store numbers the events of a room without gaps. A room hears of an event from the result of
 //! its own append, or from another node. Numbers may be missing: a commit seemed to fail and has
-//! reached the disk, or a message between nodes was late or lost. What comes after a gap waits here,
-//! for a moment, until the room has what is missing or reads it from the store.
+//! reached the disk, or a message between nodes was late or lost. What comes after a gap waits
+//! here, for a moment, until the room has what is missing or reads it from the store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,7 +49,8 @@ impl<E> Default for Sequencer<E> {
 
 impl<E> Sequencer<E> {
     /// Keeps an event that comes after a gap. Returns what is not kept: the same event, if it is
-    /// kept already, or all events if there are too many. The room still knows that they are stored.
+    /// kept already, or all events if there are too many. The room still knows that they are
+    /// stored.
     pub(crate) fn insert(&mut self, seq: u64, event: E) -> Vec<E> {
         self.expect(seq);
         if self.ahead.contains_key(&seq) {
