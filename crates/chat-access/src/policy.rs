@@ -109,10 +109,16 @@ impl RoomPolicy {
 
 /// Until when these rules ban a user; `None` if they do not.
 pub fn banned(rules: &Rules, actor: &Actor, now: Timestamp) -> Option<Until> {
+    if rules.ban_nobody() {
+        return None;
+    }
     rules.ban(actor.ids(), now).max_until(rules.network_ban(actor.network(), now))
 }
 
 fn muted(rules: &Rules, actor: &Actor, now: Timestamp) -> Option<Until> {
+    if rules.mute_nobody() {
+        return None;
+    }
     rules.mute(actor.ids(), now).max_until(rules.network_mute(actor.network(), now))
 }
 

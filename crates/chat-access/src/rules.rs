@@ -51,6 +51,16 @@ impl Rules {
         self.roles.is_empty() && self.bans.is_empty() && self.mutes.is_empty()
     }
 
+    /// Whether nobody is banned. Most rooms ban nobody, and each message asks.
+    pub(crate) fn ban_nobody(&self) -> bool {
+        self.bans.is_empty() && self.banned_networks.is_empty()
+    }
+
+    /// Whether nobody is muted.
+    pub(crate) fn mute_nobody(&self) -> bool {
+        self.mutes.is_empty() && self.muted_networks.is_empty()
+    }
+
     /// Whether users have roles in the room.
     pub fn has_roles(&self) -> bool {
         !self.roles.is_empty()

@@ -286,3 +286,38 @@ fn migrations_run_in_both_directions() {
     assert_eq!(migrate::up(&path).unwrap(), ran);
     assert_eq!(schema(&path), full);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_does_not_keep_others_waiting() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
+    let long = database.clone();
+    let long = tokio::spawn(async move {
+        let work = move |connection: &mut SqliteConnection| {
+            begun.send(()).unwrap();
+            let _ = released.recv();
+            number(ROWS)(connection)
+        };
+        long.read(work).await
+    });
+    tokio::task::spawn_blocking(move || has_begun.recv()).await.unwrap().unwrap();
+    // another thread reads these, although the first one is not done
+    let reads = join_all((0..20).map(|_| database.read(number(ROWS)))).await;
+    assert!(reads.into_iter().all(|rows| rows.unwrap() == 0));
+    drop(release);
+    assert_eq!(long.await.unwrap().unwrap(), 0);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_fails_only_its_own_read() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    let panics = |_: &mut SqliteConnection| -> QueryResult<i64> { panic!("as planned") };
+    let reads = join_all((0..6).map(|_| database.read(panics))).await;
+    assert!(reads.into_iter().all(|result| matches!(result, Err(DbError::Closed))));
+    assert_eq!(database.read(number(ROWS)).await.unwrap(), 0);
+    database.close().await;
+}

@@ -193,14 +193,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
-        let readers = Arc::clone(&self.shared.readers);
-        let permit = self.shared.readers.permit().await?;
-        let read = move || {
-            let value = readers.run(work);
-            drop(permit);
-            value
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closed)?
+        self.shared.readers.read(work).await
     }
 
     /// Checks whether a transaction can be committed now.

@@ -13,6 +13,7 @@ mod overwriting;
 mod paths;
 mod readers;
 pub mod text;
+mod threads;
 mod watch;
 mod writer;
 

@@ -1,27 +1,36 @@
 //! Connections that read.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::connection;
 use super::file_id::FileId;
 use super::lock::InodeLock;
+use super::threads::Threads;
 use super::watch::Misplaced;
 use crate::DbError;
 
 /// How many reads run at the same time.
 const MAX_READERS: usize = 4;
 
-/// A few connections, opened when they are first needed.
+/// How long a read waits for others before one more thread reads. Threads stay, so that happens
+/// three times at most.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A few connections, opened when they are first needed, and a few threads that use them.
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
     /// One permit for each connection that may be open.
     free: Arc<Semaphore>,
+    threads: Threads,
     open: Mutex<Open>,
 }
 
@@ -45,20 +54,48 @@ impl std::fmt::Debug for Reader {
 impl Readers {
     pub(crate) fn new(path: PathBuf, lock: Arc<InodeLock>) -> Self {
         let open = Open { idle: Vec::new(), lock: Some(lock) };
-        Self { path, free: Arc::new(Semaphore::new(MAX_READERS)), open: Mutex::new(open) }
+        Self {
+            path,
+            free: Arc::new(Semaphore::new(MAX_READERS)),
+            threads: Threads::new(MAX_READERS, PATIENCE),
+            open: Mutex::new(open),
+        }
     }
 
-    /// Waits for a free connection. The caller holds the permit until the read is done, even if
-    /// nobody waits for its result.
-    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, DbError> {
-        Arc::clone(&self.free).acquire_owned().await.map_err(|_| DbError::Closed)
+    /// Runs `work` on one of the connections, in one of the threads. Cancel-safe.
+    pub(crate) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let deadline = Instant::now() + PATIENCE;
+        let permit = self.wait(deadline, Arc::clone(&self.free).acquire_owned()).await;
+        // held until the read is done, even if nobody waits for its result
+        let permit = permit.map_err(|_| DbError::Closed)?;
+        let (answer, result) = oneshot::channel();
+        let readers = Arc::clone(self);
+        let job = move || {
+            let value = readers.run(work);
+            drop((permit, readers));
+            // the caller may be gone
+            let _ = answer.send(value);
+        };
+        self.threads.submit(Box::new(job)).map_err(|error| DbError::Unavailable(error.to_string()))?;
+        self.wait(deadline, result).await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Waits for something that reads delay. After the deadline, one more thread may read.
+    async fn wait<F: Future>(&self, deadline: Instant, awaited: F) -> F::Output {
+        let mut awaited = pin!(awaited);
+        if let Ok(output) = timeout_at(deadline, &mut awaited).await {
+            return output;
+        }
+        self.threads.add();
+        awaited.await
     }
 
     /// Runs `work` on one of the connections. A connection that failed is not reused.
-    pub(crate) fn run<T>(
-        &self,
-        work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
-    ) -> Result<T, DbError> {
+    fn run<T>(&self, work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> Result<T, DbError> {
         let mut open = self.open.lock();
         let idle = open.idle.pop();
         // held until the connection is closed or idle again
@@ -97,6 +134,7 @@ impl Readers {
         let all = self.free.acquire_many(MAX_READERS as u32).await;
         self.free.close();
         drop(all);
+        self.threads.end();
         let mut open = self.open.lock();
         let (idle, lock) = (std::mem::take(&mut open.idle), open.lock.take());
         drop(open);

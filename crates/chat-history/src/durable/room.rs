@@ -2,9 +2,11 @@
 
 use chat_protocol::RoomName;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
 
-use super::DbConnection;
 use super::schema::rooms;
+use super::{Backend, DbConnection};
 
 /// A room.
 pub(crate) struct Room {
@@ -47,13 +49,33 @@ impl Room {
     /// Writes the next number to the database, and counts the messages that were inserted.
     pub(crate) fn write(&mut self, connection: &mut DbConnection) -> QueryResult<()> {
         if self.written != self.next_seq {
-            // pruning changes the count in the database, too, so it is not cached
-            let count = rooms::message_count + std::mem::take(&mut self.inserted);
-            diesel::update(rooms::table.find(self.id))
-                .set((rooms::next_seq.eq(self.next_seq), rooms::message_count.eq(count)))
-                .execute(connection)?;
+            let inserted = std::mem::take(&mut self.inserted);
+            Advance { id: self.id, next_seq: self.next_seq, inserted }.execute(connection)?;
             self.written = self.next_seq;
         }
         Ok(())
     }
 }
+
+/// Sets the next number of a room, and counts its new messages. Each commit does that for each of
+/// its rooms, and diesel prepares its own updates every time: this statement is prepared once.
+#[derive(QueryId)]
+struct Advance {
+    id: i64,
+    next_seq: i64,
+    inserted: i64,
+}
+
+impl QueryFragment<Backend> for Advance {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.push_sql("UPDATE rooms SET next_seq = ");
+        out.push_bind_param::<BigInt, _>(&self.next_seq)?;
+        // pruning changes the count in the database, too, so it is not cached
+        out.push_sql(", message_count = message_count + ");
+        out.push_bind_param::<BigInt, _>(&self.inserted)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<BigInt, _>(&self.id)
+    }
+}
+
+impl RunQueryDsl<DbConnection> for Advance {}

@@ -5,11 +5,14 @@ use std::hash::{BuildHasher, RandomState};
 use chat_protocol::{MessageId, Timestamp, UserId, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::Sqlite;
 
 use super::durable::claim::{Claim, First, KEPT_FOR};
 use super::durable::schema::message_ids;
 use super::id_index::IdIndex;
-use super::rows::Shared;
+use super::rows::BatchRow;
 use super::unwritten::{ROWS_PER_INSERT, insert};
 
 /// The maximum number of ids that are kept.
@@ -62,21 +65,43 @@ impl From<Row> for First {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = message_ids, treat_none_as_default_value = false)]
+/// An id to be inserted.
 struct NewRow {
     n: i64,
     room_id: i64,
-    user: Shared<UserId>,
-    username: Shared<Username>,
-    message_id: Shared<MessageId>,
+    user: UserId,
+    username: Username,
+    message_id: MessageId,
     digest: i64,
     seq: i64,
     sent_at: i64,
 }
 
+impl BatchRow for NewRow {
+    const INSERT: &str =
+        "INSERT INTO message_ids (n, room_id, user, username, message_id, digest, seq, sent_at)";
+
+    fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_bind_param::<BigInt, _>(&self.n)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.room_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(self.user.as_str())?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(self.username.as_str())?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(self.message_id.as_str())?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.digest)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.sent_at)
+    }
+}
+
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = message_ids, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = message_ids, check_for_backend(Sqlite))]
 struct Row {
     n: i64,
     room_id: i64,
@@ -177,9 +202,9 @@ impl Ids {
         self.unwritten.push(NewRow {
             n,
             room_id,
-            user: Shared(claim.user.clone()),
-            username: Shared(claim.from.clone()),
-            message_id: Shared(claim.id.clone()),
+            user: claim.user.clone(),
+            username: claim.from.clone(),
+            message_id: claim.id.clone(),
             digest,
             seq,
             sent_at: now.as_millis(),
@@ -192,12 +217,9 @@ impl Ids {
     /// Writes the ids that were claimed since the last call. Has to be called at the end of each
     /// transaction.
     pub(super) fn write(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        insert::<_, ROWS_PER_INSERT>(
-            connection,
-            self.unwritten.drain(..),
-            |connection, rows| diesel::insert_into(message_ids::table).values(rows).execute(connection),
-            |connection, row| diesel::insert_into(message_ids::table).values(row).execute(connection),
-        )
+        let written = insert(connection, &self.unwritten);
+        self.unwritten.clear();
+        written
     }
 
     /// The row of an id that has this hash.

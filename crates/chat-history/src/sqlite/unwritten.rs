@@ -1,6 +1,5 @@
 //! Rows of the open transaction that are inserted together.
 
-use std::mem;
 use std::sync::Arc;
 
 use chat_protocol::Message;
@@ -8,11 +7,14 @@ use diesel::prelude::*;
 
 use super::durable::change::address;
 use super::durable::schema::messages;
-use super::rows::{NewAddressedRow, NewRow};
+use super::rows::{BatchRow, InsertRows, NewAddressedRow, NewRow};
 use crate::Mentions;
 
 /// How many rows one statement inserts.
 pub(super) const ROWS_PER_INSERT: usize = 16;
+
+/// How many rows a statement inserts if there are fewer.
+const FEW_ROWS: usize = 4;
 
 /// Messages that have their numbers and are not in the table yet, and whom they address.
 #[derive(Default)]
@@ -51,12 +53,8 @@ impl Unwritten {
             }
             Err(row) => Some(row),
         };
-        insert::<_, ROWS_PER_INSERT>(
-            connection,
-            self.messages.drain(..).filter_map(row),
-            |connection, rows| diesel::insert_into(messages::table).values(rows).execute(connection),
-            |connection, row| diesel::insert_into(messages::table).values(row).execute(connection),
-        )?;
+        let rows: Vec<_> = self.messages.drain(..).filter_map(row).collect();
+        insert(connection, &rows)?;
         for row in addressed {
             diesel::insert_into(messages::table).values(row).execute(connection)?;
         }
@@ -67,23 +65,20 @@ impl Unwritten {
     }
 }
 
-/// Inserts rows, `N` in a statement as far as possible: a statement costs more than a row. Its text
-/// is always the same, so it is prepared once.
-pub(super) fn insert<T, const N: usize>(
-    connection: &mut SqliteConnection,
-    rows: impl Iterator<Item = T>,
-    insert_many: impl Fn(&mut SqliteConnection, [T; N]) -> QueryResult<usize>,
-    insert_one: impl Fn(&mut SqliteConnection, T) -> QueryResult<usize>,
-) -> QueryResult<()> {
-    let mut chunk = Vec::with_capacity(N);
-    for row in rows {
-        chunk.push(row);
-        if chunk.len() == N {
-            match <[T; N]>::try_from(mem::replace(&mut chunk, Vec::with_capacity(N))) {
-                Ok(rows) => insert_many(connection, rows)?,
-                Err(_) => 0,
-            };
-        }
+/// Inserts rows, 16 in a statement as far as possible, then 4: a statement costs more than a row.
+/// Their texts are always the same, so they are prepared once.
+pub(super) fn insert<T: BatchRow>(connection: &mut SqliteConnection, rows: &[T]) -> QueryResult<()> {
+    let (batches, rest) = rows.as_chunks::<ROWS_PER_INSERT>();
+    for batch in batches {
+        InsertRows(batch).execute(connection)?;
     }
-    chunk.into_iter().try_for_each(|row| insert_one(connection, row).map(drop))
+    let (batches, rest) = rest.as_chunks::<FEW_ROWS>();
+    for batch in batches {
+        InsertRows(batch).execute(connection)?;
+    }
+    let (batches, _) = rest.as_chunks::<1>();
+    for row in batches {
+        InsertRows(row).execute(connection)?;
+    }
+    Ok(())
 }

@@ -12,9 +12,15 @@ use super::from_field::{FromField, Reason};
 
 /// The fields of a frame that any command has, so that a frame is parsed in one pass and without an
 /// intermediate tree. The value of a field matters only if the frame's type has this field.
-pub(super) struct Fields<'a>([Option<Field<'a>>; FIELDS.len()]);
+///
+/// Each one is there once, with its [`slot`]. A frame has few, so that finding one takes no longer
+/// than moving and dropping a value for each field that a frame may have.
+pub(super) struct Fields<'a>(Vec<(usize, Field<'a>)>);
 
-/// The index of a field in [`Fields`]: where its name first occurs in [`FIELDS`].
+/// How many fields the commands that are sent most often have, or a few more.
+const FEW: usize = 6;
+
+/// Stands for a field in [`Fields`]: where its name first occurs in [`FIELDS`].
 pub(super) const fn slot(name: &str) -> usize {
     let mut slot = 0;
     while !is_equal(FIELDS[slot].as_bytes(), name.as_bytes()) {
@@ -47,7 +53,7 @@ impl<'a> Fields<'a> {
     }
 
     fn get(&self, slot: usize) -> &Field<'a> {
-        self.0[slot].as_ref().unwrap_or(&Field::Absent)
+        self.0.iter().find(|(known, _)| *known == slot).map_or(&Field::Absent, |(_, field)| field)
     }
 }
 
@@ -67,16 +73,17 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = [const { None }; FIELDS.len()];
+        let mut fields: Vec<(usize, Field<'de>)> = Vec::with_capacity(FEW);
         while let Some(Key { slot }) = object.next_key()? {
             let Some(slot) = slot else {
                 object.next_value::<IgnoredAny>()?;
                 continue;
             };
-            if fields[slot].is_some() {
+            // no more than one of each, so this is bounded
+            if fields.iter().any(|(known, _)| *known == slot) {
                 return Err(A::Error::duplicate_field(FIELDS[slot]));
             }
-            fields[slot] = Some(object.next_value()?);
+            fields.push((slot, object.next_value()?));
         }
         Ok(Fields(fields))
     }
