@@ -6,6 +6,7 @@
 mod client;
 mod guarantees;
 mod net;
+mod nodes;
 mod presence;
 mod store;
 mod world;
