@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::context::Context;
 use crate::encoding::frames;
-use crate::session::ending::{CloseReason, Dialect};
+use crate::session::close_reason::{CloseReason, Dialect};
 use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::wire::Wire;
 

@@ -19,7 +19,7 @@ use crate::connection::input::{self, Next, Socket, read_status};
 use crate::context::Context;
 use crate::encoding::frames;
 use crate::metrics;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 use crate::session::protocol::Protocol;
 use crate::transport::stream::{HangUp, hang_up};
 use crate::transport::tcp::Tcp;

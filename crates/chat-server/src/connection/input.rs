@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 
 use crate::connection::deadlines::ReadStatus;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 use crate::transport::wire::{Refused, Wire};
 
 /// How many bytes the WebSocket library reads at a time. It keeps a buffer of this size for the

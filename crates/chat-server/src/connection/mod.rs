@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::handshake::Accepted;
 use crate::metrics::Connected;
 use crate::session::classic::Classic;
-use crate::session::ending::{CloseReason, Dialect};
+use crate::session::close_reason::{CloseReason, Dialect};
 use crate::session::protocol::Protocol;
 use crate::session::{Session, send_window};
 use crate::transport::cipher::Cipher;

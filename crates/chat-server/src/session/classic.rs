@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::abuse::Writer;
 use crate::context::Context;
 use crate::context::classic_clients::ClassicEntry;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;

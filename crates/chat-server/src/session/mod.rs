@@ -1,8 +1,9 @@
 //! A `chat.v2` session on a connection: a member of any number of rooms.
 
 pub(crate) mod classic;
+pub(crate) mod close_reason;
 mod commands;
-pub(crate) mod ending;
+mod invalid_frames;
 mod list;
 mod mentions;
 mod moderation;
@@ -10,7 +11,6 @@ pub(crate) mod protocol;
 mod replaced;
 mod state;
 mod submission;
-mod wrong_frames;
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -34,14 +34,14 @@ use crate::context::memberships::Memberships;
 use crate::context::sessions::End;
 use crate::encoding::frames;
 use crate::metrics;
+use crate::session::close_reason::CloseReason;
 use crate::session::commands::hello::{HelloAs, HelloError};
-use crate::session::ending::CloseReason;
 use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
+use invalid_frames::InvalidFrames;
 use state::SessionState;
 use submission::Submission;
-use wrong_frames::InvalidFrames;
 
 /// The message of a `store_unavailable` error.
 const STORAGE_UNAVAILABLE: &str = "storage is unavailable; try again later";

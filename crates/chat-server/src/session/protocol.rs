@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 
 /// Handles a connection in one dialect.
 pub(crate) trait Protocol {

@@ -22,7 +22,7 @@ use crate::context::inbox::ListHandle;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Replaced;
 use crate::encoding::frames;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 use crate::session::replaced::ReplacedRooms;
 use crate::session::state::SessionState;
 use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, send_window};

@@ -5,7 +5,7 @@ use chat_protocol::v2::{Members, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT};
 use chat_rooms::MembersQuery;
 
 use crate::session::Session;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 
 impl Session {
     pub(super) fn members(

@@ -46,7 +46,7 @@ mod typing;
 use chat_protocol::v2::{ClientFrame, Command, ErrorCode};
 
 use crate::session::Session;
-use crate::session::ending::CloseReason;
+use crate::session::close_reason::CloseReason;
 
 impl Session {
     /// Carries out a command. Returns why the connection ends, if it does.
