@@ -52,9 +52,7 @@ fn on_message(shared: &Arc<Registry>, name: &RoomName, message: &[u8]) {
     let Some(room) = shared.room(name) else { return };
     match publisher::read(name, message) {
         Some(Heard::Events(epoch, events)) if epoch == shared.context.history.epoch() => room.hear(events),
-        Some(Heard::Policy(change)) if room.is_loaded() => {
-            shared.context.runtime.spawn(async move { room.hear_policy(&change).await });
-        }
+        Some(Heard::Policy(change)) if room.is_loaded() => room.hear_policy(change),
         Some(Heard::Presence(changes)) => room.hear_presence(changes),
         _ => {}
     }
@@ -111,8 +109,6 @@ async fn compare_presence(shared: &Arc<Registry>, rooms: &[Arc<Room>], names: Ve
 /// The store has events, or a policy, that a room does not have.
 fn on_newer(shared: &Arc<Registry>, state: &RoomVersion) {
     let Some(room) = shared.room(&state.room).filter(|room| room.is_loaded()) else { return };
-    let version = state.policy;
     room.hear_of(state.newest);
-    let refresh = |room: Arc<Room>| async move { room.hear_policy_version(version).await };
-    shared.context.runtime.spawn(refresh(room));
+    room.read_policy_later(state.policy, None);
 }

@@ -467,7 +467,7 @@ impl Engine {
     }
 
     /// [Closes](Self::close) the engine, and removes every row of this node from the presence
-    /// store.
+    /// store. A node of a cluster also closes its [backplane](chat_backplane::Backplane::close).
     ///
     /// Remaining members stay connected until their memberships are dropped, but have no presence
     /// rows any more.
@@ -492,7 +492,11 @@ impl Engine {
         self.close();
         // the task would remove one by one the rows that are removed all at once here
         self.shared.cleanup_task.abort();
-        self.shared.store.clear().await.map(drop)
+        let cleared = self.shared.store.clear().await.map(drop);
+        if let Some(publisher) = &self.shared.context.publisher {
+            publisher.close().await;
+        }
+        cleared
     }
 }
 

@@ -48,7 +48,7 @@ use crate::metrics::Meters;
 use crate::room::core::Core;
 use crate::room::elsewhere::Elsewhere;
 use crate::room::pages::Oldest;
-use crate::room::policy::ServerRules;
+use crate::room::policy::{PolicyNews, ServerRules};
 use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::publisher::Publisher;
 use crate::room::retention::RetentionRules;
@@ -122,8 +122,8 @@ struct Windows {
     reactions: bool,
     /// Whether to check if each member may stay.
     members: bool,
-    /// Whether to read the policy.
-    policy: bool,
+    /// The version of the policy to read; 0: none.
+    policy: u64,
     /// Whether to tell the other nodes who has joined or left.
     records: bool,
     /// What is dropped without the lock.
@@ -154,6 +154,8 @@ pub(crate) struct Room {
     loaded: OnceCell<()>,
     /// The results of appends that are not settled yet.
     settle_queue: SettleQueue,
+    /// What other nodes have told of the policy.
+    policy_news: Mutex<PolicyNews>,
     /// The presence records of other nodes. Locked before the core.
     elsewhere: Mutex<Elsewhere>,
     /// One permit, for the sender whose turn it is to wait for capacity.
@@ -189,6 +191,7 @@ impl Room {
             loaded: OnceCell::new(),
             // the events of other nodes wait until the room knows which ones are new
             settle_queue: SettleQueue::new(is_cluster),
+            policy_news: Mutex::default(),
             elsewhere: Mutex::default(),
             senders: Semaphore::new(1),
             acts_turn: Semaphore::new(1),
@@ -413,7 +416,7 @@ impl Room {
                 Effect::OpenPresence => windows.presence = true,
                 Effect::OpenReactions => windows.reactions = true,
                 Effect::CheckMembers => windows.members = true,
-                Effect::ReadPolicy => windows.policy = true,
+                Effect::ReadPolicy(version) => windows.policy = windows.policy.max(version),
                 Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberEntered(record) => {
                     if self.context.publisher.is_some() {
@@ -449,8 +452,8 @@ impl Room {
         if members {
             self.remove_denied_later();
         }
-        if policy {
-            self.refresh_policy_later();
+        if policy > 0 {
+            self.read_policy_later(policy, None);
         }
         if records {
             self.publish_presence_later();

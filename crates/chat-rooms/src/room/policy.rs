@@ -24,6 +24,20 @@ use crate::sync::sleep;
 const RETRY: Duration = Duration::from_millis(250);
 const MAX_RETRY: Duration = Duration::from_secs(2);
 
+/// The maximum number of users who are notified of one change of the policy.
+const MAX_CONCERNED: usize = 64;
+
+/// What a room has heard of its policy from other nodes.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyNews {
+    /// The newest version.
+    version: u64,
+    /// Users whom the changes concern.
+    concerned: Vec<(UserId, Username)>,
+    /// Whether a task reads the policy.
+    is_running: bool,
+}
+
 /// A message that the store has not stored because the policy has changed since it was checked.
 pub(crate) trait Outdated: fmt::Debug + Send {
     /// Who has sent it, with the result of the check; `None` once it is settled.
@@ -130,7 +144,7 @@ impl Room {
     pub(crate) fn apply_rules(&self, core: &mut Core, effects: &mut Effects, version: u64, new: NewRules) {
         let NewRules { rules, user, username } = new;
         if core.policy.misses_before(version) {
-            return effects.push(Effect::ReadPolicy);
+            return effects.push(Effect::ReadPolicy(version));
         }
         let policy = core.policy.policy().ruled(version, rules);
         let policy = policy.server_rules(self.context.server_rules.get());
@@ -140,27 +154,53 @@ impl Room {
         }
     }
 
-    /// Another node has changed the policy. Reads it, and notifies the user whom it concerns.
-    pub(crate) async fn hear_policy(&self, change: &PolicyChange) {
-        if self.lock().policy.policy().version() >= change.version {
+    /// Another node has changed the policy, because of an act against a user.
+    pub(crate) fn hear_policy(&self, change: PolicyChange) {
+        self.read_policy_later(change.version, Some((change.user, change.username)));
+    }
+
+    /// Reads the policy, if it is older than this version, and notifies the user whom the change
+    /// concerns. One task of the room does that.
+    pub(crate) fn read_policy_later(&self, version: u64, concerned: Option<(UserId, Username)>) {
+        let mut news = self.policy_news.lock();
+        news.version = news.version.max(version);
+        // who is left out finds out when it does something
+        let has_space = news.concerned.len() < MAX_CONCERNED;
+        news.concerned.extend(concerned.filter(|_| has_space));
+        if mem::replace(&mut news.is_running, true) {
             return;
         }
-        self.refresh_policy().await;
-        self.change(|core, effects| self.send_standing(core, effects, &change.user, &change.username));
+        drop(news);
+        let room = self.this.clone();
+        self.context.runtime.spawn(async move {
+            while let Some(room) = room.upgrade() {
+                if !room.read_policy_news().await {
+                    return;
+                }
+            }
+        });
     }
 
-    /// Reads the policy, if it is older than this version.
-    pub(crate) async fn hear_policy_version(&self, version: u64) {
-        if self.lock().policy.policy().version() < version {
+    /// Returns `false` if there is nothing more to do.
+    async fn read_policy_news(&self) -> bool {
+        let version = self.policy_news.lock().version;
+        if self.policy().version() < version {
             self.refresh_policy().await;
+            // read once: what the store does not have is not waited for
+            let mut news = self.policy_news.lock();
+            if news.version == version {
+                news.version = 0;
+            }
+            return true;
         }
-    }
-
-    /// Reads the policy, in a task of its own.
-    pub(crate) fn refresh_policy_later(&self) {
-        if let Some(room) = self.this.upgrade() {
-            self.context.runtime.spawn(async move { room.refresh_policy().await });
+        let mut news = self.policy_news.lock();
+        let concerned = mem::take(&mut news.concerned);
+        news.is_running = !concerned.is_empty();
+        drop(news);
+        for (user, username) in &concerned {
+            self.change(|core, effects| self.send_standing(core, effects, user, username));
         }
+        !concerned.is_empty()
     }
 
     /// Sends a user what it may do now.

@@ -364,7 +364,7 @@ impl Room {
     ) {
         let policy = core.policy.policy().configured(version, change.settings.clone());
         if core.policy.misses_before(version) {
-            effects.push(Effect::ReadPolicy);
+            effects.push(Effect::ReadPolicy(version));
         } else if core.policy.replace(policy) {
             effects.push(Effect::CheckMembers);
         }

@@ -149,6 +149,11 @@ impl Publisher {
         self.backplane.unsubscribe(&Topic::Room(room.clone()));
     }
 
+    /// Publishes what is queued, and ends.
+    pub(crate) async fn close(&self) {
+        self.backplane.close().await;
+    }
+
     /// Publishes events that this node has stored, in their order.
     pub(crate) fn events(&self, room: &RoomName, epoch: &Epoch, mut events: &[StoredEvent]) {
         while !events.is_empty() {

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_access::{AccessStore, ActKind, Denied, Doer, MemoryAccess, NewAct, Scope};
 use chat_backplane::{Hub, NodeName};
 use chat_history::MemoryHistory;
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Event, Identity, MayPost, RoomName, RoomSettings, Since};
+use chat_protocol::{Event, Identity, LeftReason, MayPost, Moderation, RoomName, RoomSettings, Since};
 use chat_rooms::{Engine, Events, JoinError, Membership, SendError, Sink, Subscribe};
 use tokio::time::timeout;
 
@@ -25,10 +26,12 @@ fn user(number: u128, name: &str) -> Identity {
 async fn two_nodes() -> [Engine; 2] {
     let (hub, history) = (Hub::new(), Arc::new(MemoryHistory::new()));
     let presence = MemoryPresence::new(NodeId::new("none"));
+    let access: Arc<dyn AccessStore> = Arc::new(MemoryAccess::new());
     let start = async |name: &str| {
         let (backplane, receiver) = hub.join();
         Engine::builder(presence.for_node(NodeId::new(name)))
             .history(Arc::clone(&history))
+            .access(Arc::clone(&access))
             .node(NodeName::parse(name).unwrap(), backplane, receiver)
             .start()
             .await
@@ -175,6 +178,41 @@ async fn settings_hold_on_both_nodes() {
     one.configure(&room(), RoomSettings::default()).await.unwrap();
     assert_eq!((next(&mut bobs).await, next(&mut bobs).await), ("settings@1".into(), "settings@2".into()));
     bob.send("again").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_and_a_ban_hold_on_the_other_node() {
+    let [one, two] = two_nodes().await;
+    let ana = Identity::account("u_ana".parse().unwrap(), "ana".parse().unwrap()).unwrap();
+    // both nodes have the room
+    let (_bob, mut bobs) = join(&one, &user(2, "bob")).await;
+    let (member, mut anas) = join(&two, &ana).await;
+    assert_eq!(next(&mut anas).await, "joined@0 ana,bob");
+    while next(&mut bobs).await != "+ana of 2" {}
+    let act = async |moderation| {
+        let kind = ActKind::Moderate(moderation, None);
+        let act = NewAct::new(Scope::Room(room()), Doer::Operator, kind, (&ana).into());
+        one.act(act).await.unwrap().unwrap();
+    };
+    act(Moderation::Mute).await;
+    let told = timeout(SOON, anas.next()).await.expect("an event").unwrap();
+    assert!(matches!(&*told, Event::StandingChanged { .. }), "{told:?}");
+    let refused = member.send("muted").await;
+    assert!(matches!(refused, Err(SendError::Denied(Denied::Muted { .. }))), "{refused:?}");
+    act(Moderation::Ban).await;
+    let removed = async {
+        loop {
+            if let Event::LeaveNotice { reason, .. } = &*anas.next().await.unwrap() {
+                return *reason;
+            }
+        }
+    };
+    assert_eq!(timeout(SOON, removed).await.expect("a notice"), LeftReason::Banned);
+    drop(member);
+    while next(&mut bobs).await != "-ana of 1" {}
+    let (sink, _) = Sink::channel(10);
+    let banned = two.join(&ana, &room(), Subscribe::new(sink)).await;
+    assert!(matches!(banned, Err(JoinError::Denied(Denied::Banned { .. }))), "{banned:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,8 +30,8 @@ pub(crate) enum Effect {
     RecordReplaced(MemberId),
     /// The policy has changed: check whether each member may stay.
     CheckMembers,
-    /// Another node has changed the policy: read it.
-    ReadPolicy,
+    /// Another node has changed the policy, which has this version now: read it.
+    ReadPolicy(u64),
     /// Drop this when the room is not locked any more, because it may be large.
     Discard(Box<dyn fmt::Debug + Send>),
 }

@@ -250,7 +250,7 @@ impl World {
                 | Effect::MemberEntered(_)
                 | Effect::RecordReplaced(_)
                 | Effect::CheckMembers
-                | Effect::ReadPolicy
+                | Effect::ReadPolicy(_)
                 | Effect::Discard(_) => continue,
             };
             for (id, view) in &mut self.views {
