@@ -78,12 +78,18 @@ struct Queued {
     results: VecDeque<Settlement>,
     /// How many of them other nodes have published.
     published: usize,
-    /// The number of the newest event that did not fit.
-    dropped: u64,
+    /// Events up to this number are stored, although no result may have them; 0: nothing is known.
+    known: u64,
     /// Whether a task settles them.
     is_running: bool,
     /// Whether that task waits for more.
     is_waiting: bool,
+}
+
+impl Queued {
+    fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.known == 0
+    }
 }
 
 impl SettleQueue {
@@ -102,19 +108,29 @@ impl SettleQueue {
                 queued.published += 1;
                 queued.results.push_back(Settlement::published(event));
             } else {
-                queued.dropped = queued.dropped.max(event.seq());
+                queued.known = queued.known.max(event.seq());
             }
         }
-        if mem::take(&mut queued.is_waiting) {
-            self.arrived.notify_one();
-        }
-        !mem::replace(&mut queued.is_running, true)
+        self.wake(&mut queued)
+    }
+
+    /// Notes that the events up to this number are stored. Returns `true` if a task has to be
+    /// started.
+    fn expect(&self, newest: u64) -> bool {
+        let mut queued = self.state.lock();
+        queued.known = queued.known.max(newest);
+        self.wake(&mut queued)
     }
 
     /// Queues a result. Returns `true` if a task has to be started.
     fn push(&self, result: Settlement) -> bool {
         let mut queued = self.state.lock();
         queued.results.push_back(result);
+        self.wake(&mut queued)
+    }
+
+    /// Wakes the task that waits for more. Returns `true` if one has to be started.
+    fn wake(&self, queued: &mut Queued) -> bool {
         if mem::take(&mut queued.is_waiting) {
             self.arrived.notify_one();
         }
@@ -124,8 +140,8 @@ impl SettleQueue {
     /// Waits for a result, for this long. Returns whether there is one. For the task that settles.
     async fn wait(&self, duration: Duration) -> bool {
         let has_results = |queued: &mut Queued, waits: bool| {
-            queued.is_waiting = waits && queued.results.is_empty();
-            !queued.results.is_empty()
+            queued.is_waiting = waits && queued.is_empty();
+            !queued.is_empty()
         };
         if has_results(&mut self.state.lock(), true) {
             return true;
@@ -143,7 +159,7 @@ impl SettleQueue {
     /// Ends a claim, unless there are more results. Returns whether it ended.
     fn finish(&self) -> bool {
         let mut queued = self.state.lock();
-        queued.is_running = !queued.results.is_empty();
+        queued.is_running = !queued.is_empty();
         !queued.is_running
     }
 
@@ -159,9 +175,8 @@ impl SettleQueue {
     /// Takes up to [`PIECE`] results, or returns `None` if there are none, and the task is done.
     fn next(&self) -> Option<Vec<Settlement>> {
         let mut queued = self.state.lock();
-        let count = queued.results.len().min(PIECE);
-        if count == queued.results.len() && queued.dropped > 0 {
-            let newest = mem::take(&mut queued.dropped);
+        if queued.results.len() < PIECE && queued.known > 0 {
+            let newest = mem::take(&mut queued.known);
             queued.results.push_back(Settlement::newest(newest));
         }
         let count = queued.results.len().min(PIECE);
@@ -207,7 +222,7 @@ impl Room {
 
     /// The store has events up to the number `newest`.
     pub(crate) fn hear_of(self: &Arc<Self>, newest: u64) {
-        if self.settle_queue.push(Settlement::newest(newest)) {
+        if self.settle_queue.expect(newest) {
             self.start_settling();
         }
     }
