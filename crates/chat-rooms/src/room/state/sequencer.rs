@@ -37,7 +37,7 @@ pub(crate) struct Gap {
 impl Gap {
     /// How much longer to wait for the missing events, of which each may be `patience` late.
     pub(crate) fn remaining(self, patience: Duration, now: Instant) -> Duration {
-        (self.since + patience).saturating_duration_since(now)
+        patience.saturating_sub(now.saturating_duration_since(self.since))
     }
 }
 
