@@ -22,8 +22,8 @@ pub(super) trait BatchRow: 'static {
     fn push_values<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
 }
 
-/// Inserts `N` rows. diesel would walk over each value of a batch of its own four to five times, and
-/// each message has fourteen values: that is a tenth of what the server does for it.
+/// Inserts `N` rows. diesel would walk over each value of a batch of its own four to five times,
+/// and each message has fourteen values: that is a tenth of what the server does for it.
 pub(super) struct InsertRows<'r, T, const N: usize>(pub(super) &'r [T; N]);
 
 impl<T: BatchRow, const N: usize> QueryFragment<Sqlite> for InsertRows<'_, T, N> {
