@@ -81,18 +81,23 @@ impl Room {
                 effects.push(Effect::CheckMembers);
             }
             self.deliver_range(core, range);
-            self.deliver_ahead(core, effects);
         });
+        self.deliver_all_ahead();
     }
 
     /// Delivers the events up to the number `last` without their outcome: nothing can be read any
     /// more.
     pub(crate) fn skip_gap(&self, last: u64) {
-        self.change(|core, effects| {
+        self.change(|core, _| {
             let range = EventRange::new(self.name.clone(), core.tail.newest() + 1, last, None);
             self.deliver_range(core, range);
-            self.deliver_ahead(core, effects);
         });
+        self.deliver_all_ahead();
+    }
+
+    /// Delivers the events that waited for those that are delivered now.
+    fn deliver_all_ahead(&self) {
+        while self.change(|core, effects| self.deliver_ahead(core, effects)) {}
     }
 
     /// Reads what the events after `newest` up to `last` have changed, and the policy. The

@@ -241,24 +241,24 @@ impl Room {
         None
     }
 
-    /// Delivers an event as soon as all events before it are delivered.
+    /// Delivers an event, or keeps it until all events before it are delivered:
+    /// [`deliver_ahead`](Self::deliver_ahead).
     fn sequence(&self, core: &mut Core, effects: &mut Effects, event: StoredEvent, origin: Option<Origin>) {
         let ahead = Ahead { event, origin };
         if ahead.event.seq() <= core.tail.newest() + 1 {
-            self.deliver_next(core, effects, ahead);
-            self.deliver_ahead(core, effects);
-            return;
+            return self.deliver_next(core, effects, ahead);
         }
         for Ahead { origin, .. } in core.sequencer.insert(ahead.event.seq(), ahead) {
             origin.iter().for_each(|origin| self.settle_origin(core, effects, origin));
         }
     }
 
-    /// Delivers the events that waited for those that are delivered now.
-    pub(crate) fn deliver_ahead(&self, core: &mut Core, effects: &mut Effects) {
-        while let Some(ahead) = core.sequencer.pop(core.tail.newest()) {
-            self.deliver_next(core, effects, ahead);
-        }
+    /// Delivers the next event that waited for those that are delivered now. Returns `false` if
+    /// there is none. Its effects have to be queued before the one after it is delivered.
+    pub(crate) fn deliver_ahead(&self, core: &mut Core, effects: &mut Effects) -> bool {
+        let Some(ahead) = core.sequencer.pop(core.tail.newest()) else { return false };
+        self.deliver_next(core, effects, ahead);
+        true
     }
 
     fn deliver_next(&self, core: &mut Core, effects: &mut Effects, Ahead { event, origin }: Ahead) {

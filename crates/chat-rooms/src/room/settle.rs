@@ -316,6 +316,15 @@ impl Room {
                 self.queue(&mut core, effects, &mut windows);
                 settled.push((taken_at, span, then));
             }
+            loop {
+                let mut effects = Effects::default();
+                let deliver = || self.deliver_ahead(&mut core, &mut effects);
+                match catch_unwind(AssertUnwindSafe(deliver)) {
+                    Ok(true) => self.queue(&mut core, effects, &mut windows),
+                    Ok(false) => break,
+                    Err(_) => {}
+                }
+            }
         }
         let newest = core.tail.newest();
         let gap = core.sequencer.gap(newest, Instant::now());
