@@ -16,7 +16,8 @@ browserTest('messages written offline are sent once and in order after reconnect
   assert.match(await ana.waitForBanner('offline'), /^You’re offline\. Your messages will be sent when you’re back online\./);
   await ana.send('one');
   await ana.send('two');
-  assert.deepEqual((await ana.log()).map(({ text, state }) => [text, state]), [['before', 'stored'], ['one', 'pending'], ['two', 'pending']]);
+  const states = async () => (await ana.log()).map(({ text, state }) => [text, state]);
+  await untilEqual(states, [['before', 'stored'], ['one', 'pending'], ['two', 'pending']]);
   await ben.sendAndWait('from outside');
   proxy.restore();
   await ana.page.context().setOffline(false);
