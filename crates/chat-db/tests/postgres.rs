@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chat_db::postgres::{Database, DbConnection, OpenError, Options, Url, migrate};
 use chat_db::{DbError, DbErrorKind};
+use chat_testkit::needs::{self, Need};
 use chat_testkit::postgres::{Mode, Server, shared};
 use chat_testkit::proxy::{Direction, Proxy};
 use chat_testkit::{soon, until};
@@ -51,6 +52,9 @@ async fn append(database: &Database, n: i64) -> Result<(), DbError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let database = open(server.url()).await.unwrap();
     assert!(!database.is_unchanged(), "it is new");
@@ -75,6 +79,9 @@ async fn what_is_written_is_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_write_does_not_affect_others() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let database = open(server.url()).await.unwrap();
     database.write(insert(7)).await.unwrap();
@@ -97,6 +104,9 @@ async fn a_failing_write_does_not_affect_others() {
 /// Connections that are made at the same time do not take each other for outdated ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_made_at_the_same_time() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     for _ in 0..10 {
         let database = open(server.url()).await.unwrap();
@@ -128,6 +138,9 @@ async fn connections_are_made_at_the_same_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_at_a_time() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let database = open(server.url()).await.unwrap();
     let error = open(server.url()).await.unwrap_err();
@@ -142,6 +155,9 @@ async fn one_process_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrations_run_in_both_directions() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let url: Url = server.url().parse().unwrap();
     let tables =
@@ -178,6 +194,9 @@ async fn migrations_run_in_both_directions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_lost_the_database_does_not_write() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let database = open(server.url()).await.unwrap();
     append(&database, 1).await.unwrap();
@@ -192,6 +211,9 @@ async fn a_process_that_lost_the_database_does_not_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_comes_back() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = Server::builder().durable().start();
     let database = open(&server.url("postgres")).await.unwrap();
     let mut written = Vec::new();
@@ -224,6 +246,9 @@ async fn a_server_that_is_killed_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_and_a_silent_connection_end_with_an_error() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let proxy = Proxy::start(server.address());
     let database = open(&server.url_at(proxy.address())).await.unwrap();
@@ -253,6 +278,9 @@ async fn a_cut_and_a_silent_connection_end_with_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_hangs_ends() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = shared();
     let database = open(server.url()).await.unwrap();
     let hang = |connection: &mut DbConnection| {
@@ -265,6 +293,9 @@ async fn a_statement_that_hangs_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_standby_is_another_database() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = Server::builder().durable().start();
     let standby = server.standby();
     let proxy = Proxy::start(server.address());
@@ -295,6 +326,9 @@ async fn a_promoted_standby_is_another_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_the_files_is_another_database() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     for has_new_timeline in [true, false] {
         let server = Server::builder().durable().start();
         let proxy = Proxy::start(server.address());
@@ -325,6 +359,9 @@ async fn a_copy_of_the_files_is_another_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_are_an_error_and_no_end() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = Server::builder().max_connections(12).start();
     let database = open(&server.url("postgres")).await.unwrap();
     database.write(insert(1)).await.unwrap();
@@ -344,6 +381,9 @@ async fn too_many_connections_are_an_error_and_no_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_verified_as_far_as_the_mode_says() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = Server::builder().tls().start();
     let url = |options: &str| format!("{}?{options}", server.url("postgres"));
     let ca = server.ca();
@@ -366,6 +406,9 @@ async fn tls_is_verified_as_far_as_the_mode_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_an_error_that_does_not_quote_it() {
+    if !needs::are_met(&[Need::Postgres]) {
+        return;
+    }
     let server = Server::start();
     let url = server.url_with_user("postgres", "postgres", "not-the-password");
     let error = open(&url).await.unwrap_err();

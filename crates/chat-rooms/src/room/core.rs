@@ -54,7 +54,7 @@ pub(crate) struct Core {
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
     /// Who has joined or left since the other nodes were told.
-    pub(crate) records: RecordChanges,
+    pub(crate) records: Option<Box<RecordChanges>>,
     /// Whether the room is going to ask the store for its newest event: an append has failed, and
     /// may be stored all the same.
     pub(crate) in_doubt: bool,
@@ -133,7 +133,7 @@ impl Core {
             subscribers: BTreeMap::new(),
             ending: HashMap::new(),
             in_flight: HashMap::new(),
-            records: RecordChanges::default(),
+            records: None,
             in_doubt: false,
             acts: 0,
             removed: HashSet::new(),

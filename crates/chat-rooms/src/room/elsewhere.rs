@@ -47,15 +47,17 @@ impl Room {
     /// Another node has published who has joined or left there.
     pub(crate) fn hear_presence(&self, changes: RecordChanges) {
         let mut elsewhere = self.elsewhere.lock();
+        let elsewhere = elsewhere.get_or_insert_default();
         let changes = elsewhere.hear(changes, Instant::now());
-        self.apply_presence(&mut elsewhere, changes);
+        self.apply_presence(elsewhere, changes);
     }
 
     /// The store has these records of other nodes, by a read that began at this time.
     pub(crate) fn compare_presence(&self, stored: Vec<Arc<Member>>, began: Instant) {
         let mut elsewhere = self.elsewhere.lock();
+        let elsewhere = elsewhere.get_or_insert_default();
         let changes = elsewhere.compare(stored, began);
-        self.apply_presence(&mut elsewhere, changes);
+        self.apply_presence(elsewhere, changes);
     }
 
     /// Shows the changes to the members of this node, those who left first: their names are free

@@ -21,7 +21,6 @@ pub(crate) mod tail;
 mod waiting;
 
 use std::fmt;
-use std::mem;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -155,9 +154,9 @@ pub(crate) struct Room {
     /// The results of appends that are not settled yet.
     settle_queue: SettleQueue,
     /// What other nodes have told of the policy.
-    policy_news: Mutex<PolicyNews>,
+    policy_news: Mutex<Option<Box<PolicyNews>>>,
     /// The presence records of other nodes. Locked before the core.
-    elsewhere: Mutex<Elsewhere>,
+    elsewhere: Mutex<Option<Box<Elsewhere>>>,
     /// One permit, for the sender whose turn it is to wait for capacity.
     senders: Semaphore,
     /// One permit, for the act whose rules are on their way: the rules that are read last arrive
@@ -420,8 +419,8 @@ impl Room {
                 Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberEntered(record) => {
                     if self.context.publisher.is_some() {
-                        windows.records |= core.records.is_empty();
-                        core.records.join(record);
+                        windows.records |= core.records.is_none();
+                        core.records.get_or_insert_default().join(record);
                     }
                 }
                 Effect::MemberLeft(id) => {
@@ -440,8 +439,8 @@ impl Room {
     fn remove_record(&self, core: &mut Core, id: MemberId, windows: &mut Windows) {
         self.context.presence_cleanup.add(id);
         if self.context.publisher.is_some() {
-            windows.records |= core.records.is_empty();
-            core.records.leave(id);
+            windows.records |= core.records.is_none();
+            core.records.get_or_insert_default().leave(id);
         }
     }
 
@@ -478,8 +477,8 @@ impl Room {
         let Some(room) = self.this.upgrade() else { return };
         self.context.runtime.spawn(async move {
             sync::sleep(RECORDS_WINDOW).await;
-            let changes = mem::take(&mut room.lock().records);
-            if let Some(publisher) = &room.context.publisher {
+            let changes = room.lock().records.take();
+            if let (Some(publisher), Some(changes)) = (&room.context.publisher, changes) {
                 publisher.presence(&room.name, &changes);
             }
         });

@@ -163,6 +163,7 @@ impl Room {
     /// concerns. One task of the room does that.
     pub(crate) fn read_policy_later(&self, version: u64, concerned: Option<(UserId, Username)>) {
         let mut news = self.policy_news.lock();
+        let news = news.get_or_insert_default();
         news.version = news.version.max(version);
         // who is left out finds out when it does something
         let has_space = news.concerned.len() < MAX_CONCERNED;
@@ -170,7 +171,6 @@ impl Room {
         if mem::replace(&mut news.is_running, true) {
             return;
         }
-        drop(news);
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
             while let Some(room) = room.upgrade() {
@@ -183,24 +183,29 @@ impl Room {
 
     /// Returns `false` if there is nothing more to do.
     async fn read_policy_news(&self) -> bool {
-        let version = self.policy_news.lock().version;
+        let version = self.policy_news.lock().as_ref().map_or(0, |news| news.version);
         if self.policy().version() < version {
             self.refresh_policy().await;
             // read once: what the store does not have is not waited for
-            let mut news = self.policy_news.lock();
-            if news.version == version {
+            if let Some(news) = self.policy_news.lock().as_mut().filter(|news| news.version == version) {
                 news.version = 0;
             }
             return true;
         }
-        let mut news = self.policy_news.lock();
-        let concerned = mem::take(&mut news.concerned);
-        news.is_running = !concerned.is_empty();
-        drop(news);
+        let concerned = {
+            let mut news = self.policy_news.lock();
+            let concerned = news.as_mut().map(|news| mem::take(&mut news.concerned)).unwrap_or_default();
+            if concerned.is_empty() {
+                // the end of this task
+                *news = None;
+                return false;
+            }
+            concerned
+        };
         for (user, username) in &concerned {
             self.change(|core, effects| self.send_standing(core, effects, user, username));
         }
-        !concerned.is_empty()
+        true
     }
 
     /// Sends a user what it may do now.

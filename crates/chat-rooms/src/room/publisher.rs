@@ -55,10 +55,6 @@ pub(crate) struct RecordChanges {
 }
 
 impl RecordChanges {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.left.is_empty()
-    }
-
     /// Adds a record that is new.
     pub(crate) fn join(&mut self, record: Arc<Member>) {
         self.joined.push(record);

@@ -8,10 +8,34 @@ use chat_protocol::{Member, MemberId, Username};
 use crate::room::state::effects::Effects;
 use crate::room::state::{MemberEntry, NameHolder, RoomState};
 
+/// The presence records of a member.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// That of this node; `None` if the member is on other nodes only.
+    pub(super) own: Option<MemberId>,
+    /// Those of other nodes.
+    elsewhere: Vec<MemberId>,
+}
+
 impl MemberEntry {
     /// Whether the member is on other nodes only.
     pub(super) fn is_elsewhere(&self) -> bool {
-        self.own.is_none() && self.sessions.is_empty()
+        self.own().is_none() && self.sessions.is_empty()
+    }
+
+    /// The record of this node; `None` if the member is on other nodes only.
+    pub(super) fn own(&self) -> Option<MemberId> {
+        self.records.as_ref().map_or(Some(self.member.id), |records| records.own)
+    }
+
+    /// The records of other nodes.
+    pub(super) fn elsewhere(&self) -> &[MemberId] {
+        self.records.as_ref().map_or(&[], |records| &records.elsewhere)
+    }
+
+    pub(super) fn records_mut(&mut self) -> &mut Records {
+        let own = self.own();
+        self.records.get_or_insert_with(|| Box::new(Records { own, elsewhere: Vec::new() }))
     }
 }
 
@@ -23,13 +47,13 @@ impl RoomState {
 
     /// The record of this node for a member; `None` if the member has no session on this node.
     pub(crate) fn own_record(&self, id: MemberId) -> Option<MemberId> {
-        self.members.get(&id)?.own
+        self.members.get(&id)?.own()
     }
 
     /// Notes the record of this node for a member that was on other nodes only.
     pub(crate) fn set_own_record(&mut self, id: MemberId, record: MemberId) {
         if let Some(entry) = self.members.get_mut(&id) {
-            entry.own = Some(record);
+            entry.records_mut().own = Some(record);
         }
     }
 
@@ -45,7 +69,7 @@ impl RoomState {
         if let Some(id) = self.present(&record.username, &record.user) {
             self.records.insert(record.id, id);
             if let Some(entry) = self.members.get_mut(&id) {
-                entry.elsewhere.push(record.id);
+                entry.records_mut().elsewhere.push(record.id);
             }
             // it may have been about to leave
             self.restore_elsewhere(&record.username);
@@ -68,8 +92,7 @@ impl RoomState {
             member: Arc::clone(record),
             arrival: self.now.tick(),
             sessions: Vec::new(),
-            own: None,
-            elsewhere: vec![record.id],
+            records: Some(Box::new(Records { own: None, elsewhere: vec![record.id] })),
             staying: 0,
             typed_at: None,
         };
@@ -81,8 +104,9 @@ impl RoomState {
     pub(crate) fn left_elsewhere(&mut self, record: MemberId, effects: &mut Effects) {
         let Some(id) = self.records.remove(&record) else { return };
         let Some(entry) = self.members.get_mut(&id) else { return };
-        entry.elsewhere.retain(|other| *other != record);
-        if !entry.elsewhere.is_empty() {
+        let records = entry.records_mut();
+        records.elsewhere.retain(|other| *other != record);
+        if !records.elsewhere.is_empty() {
             return;
         }
         let has_sessions = !entry.sessions.is_empty();
@@ -94,7 +118,7 @@ impl RoomState {
 
     /// Removes at once a member on other nodes whose name another user has got.
     pub(crate) fn remove_elsewhere(&mut self, id: MemberId, effects: &mut Effects) {
-        let records = self.members.get(&id).map(|entry| entry.elsewhere.clone()).unwrap_or_default();
+        let records = self.members.get(&id).map(|entry| entry.elsewhere().to_vec()).unwrap_or_default();
         records.into_iter().for_each(|record| self.left_elsewhere(record, effects));
     }
 
@@ -102,7 +126,7 @@ impl RoomState {
     /// not got it.
     pub(super) fn restore_elsewhere(&mut self, username: &Username) {
         let Some(id) = self.leaving.get(username).copied() else { return };
-        let Some(entry) = self.members.get(&id).filter(|entry| !entry.elsewhere.is_empty()) else { return };
+        let Some(entry) = self.members.get(&id).filter(|entry| !entry.elsewhere().is_empty()) else { return };
         let user = entry.member.user.clone();
         let holder = self.holders.entry(username.clone());
         let holder = holder.or_insert(NameHolder { user: user.clone(), reserved: 0, member: None });

@@ -26,6 +26,7 @@ use chat_protocol::{
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::room::state::coalesce::PresenceBatcher;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::elsewhere::Records;
 use crate::room::state::names::NameIndex;
 use crate::room::state::refusal::Refusal;
 use crate::room::state::roster::Roster;
@@ -60,10 +61,9 @@ struct MemberEntry {
     arrival: LogicalTime,
     /// Its sessions on this node, including those that are about to leave.
     sessions: Vec<SubscriptionId>,
-    /// Its presence record of this node; `None` if it is on other nodes only.
-    own: Option<MemberId>,
-    /// Its presence records of other nodes.
-    elsewhere: Vec<MemberId>,
+    /// Its presence records, unless its id is the only one. In a box, because few members have
+    /// others.
+    records: Option<Box<Records>>,
     /// How many of its sessions are not about to leave.
     staying: usize,
     /// When the other members were last notified that it is typing.
@@ -277,8 +277,7 @@ impl RoomState {
             member: Arc::clone(member),
             arrival,
             sessions: vec![session],
-            own: Some(member.id),
-            elsewhere: Vec::new(),
+            records: None,
             staying: 1,
             typed_at: None,
         };
@@ -379,7 +378,7 @@ impl RoomState {
         let Some(entry) = self.members.get(&id) else { return };
         let username = &entry.member.username;
         let holder = self.holders.get_mut(username).filter(|holder| holder.member == Some(id));
-        let is_leaving = entry.staying == 0 && entry.elsewhere.is_empty();
+        let is_leaving = entry.staying == 0 && entry.elsewhere().is_empty();
         let Some(holder) = holder.filter(|_| is_leaving) else { return };
         holder.member = None;
         let is_reserved = holder.reserved > 0;
@@ -404,11 +403,12 @@ impl RoomState {
         let Some(entry) = self.members.get_mut(&member) else { return false };
         entry.sessions.retain(|session| *session != id);
         if entry.sessions.is_empty() {
-            effects.extend(entry.own.take().map(Effect::MemberLeft));
-            if entry.elsewhere.is_empty() {
+            effects.extend(entry.own().map(Effect::MemberLeft));
+            if entry.elsewhere().is_empty() {
                 self.remove_member(member, Some(style), effects);
                 return true;
             }
+            entry.records_mut().own = None;
         }
         self.forget_style(style, effects);
         true
