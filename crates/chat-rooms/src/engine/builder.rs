@@ -179,7 +179,7 @@ impl EngineBuilder {
             self.node.as_ref().map(|node| Publisher::new(Arc::clone(&node.backplane), node.name.clone()));
         let context = RoomContext {
             publisher,
-            presence: Arc::clone(&self.store),
+            presence: self.store,
             runtime: runtime.clone(),
             history: Arc::clone(&self.history),
             access: self.access,
@@ -200,7 +200,6 @@ impl EngineBuilder {
                 node.flat_map(|node| cluster::start(&runtime, node.backplane, node.receiver, this.clone()));
             Registry {
                 _cluster_tasks: cluster_tasks.collect(),
-                store: self.store,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
                 cleanup_task,

@@ -190,8 +190,8 @@ impl Engine {
         }
         // this node's own members are known in memory; a record of this node that is still in the
         // store is about to be removed
-        let holder = self.shared.store.holder(room.clone(), username.clone()).await?;
-        Ok(holder.is_some_and(|holder| holder.node != *self.shared.store.node()))
+        let holder = self.shared.context.presence.holder(room.clone(), username.clone()).await?;
+        Ok(holder.is_some_and(|holder| holder.node != *self.shared.context.presence.node()))
     }
 
     /// Returns the current members of a room, or `None` if it has none.
@@ -432,7 +432,7 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        self.shared.store.check().await?;
+        self.shared.context.presence.check().await?;
         Ok(self.shared.context.history.check().await?)
     }
 
@@ -492,7 +492,7 @@ impl Engine {
         self.close();
         // the task would remove one by one the rows that are removed all at once here
         self.shared.cleanup_task.abort();
-        let cleared = self.shared.store.clear().await.map(drop);
+        let cleared = self.shared.context.presence.clear().await.map(drop);
         if let Some(publisher) = &self.shared.context.publisher {
             publisher.close().await;
         }
@@ -504,7 +504,7 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("rooms", &self.room_count())
-            .field("store", &self.shared.store)
+            .field("store", &self.shared.context.presence)
             .finish()
     }
 }

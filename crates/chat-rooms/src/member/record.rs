@@ -47,7 +47,7 @@ async fn write_and_load(
     room: Arc<Room>,
     record: NewPresence,
 ) -> Result<PresenceRow, JoinError> {
-    let id = shared.store.join(record.clone()).await.map_err(|error| match error {
+    let id = shared.context.presence.join(record.clone()).await.map_err(|error| match error {
         chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
         chat_presence::JoinError::Store(error) => error.into(),
         other => StoreError::other(other).into(),

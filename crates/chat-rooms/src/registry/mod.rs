@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_log::Occasional;
-use chat_presence::PresenceStore;
 use chat_protocol::{Message, RoomName};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -34,7 +33,6 @@ pub trait MessageObserver: Send + Sync + 'static {
 }
 
 pub(crate) struct Registry {
-    pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) context: Arc<RoomContext>,
     /// The rooms that have members, pending joins or messages in flight. Never locked together with
     /// a room: a busy room must not delay the others.

@@ -44,7 +44,7 @@ impl Settlement {
     }
 
     /// The store has events up to this number.
-    pub(crate) fn newest(newest: u64) -> Self {
+    fn newest(newest: u64) -> Self {
         Self::bare(AppendResult { outcome: Ok(Appended::Unchanged), source: Source::Doubt { newest } })
     }
 
@@ -266,9 +266,7 @@ impl Room {
                     }
                     continue;
                 };
-                if room.settle_later(Settlement::newest(extent.newest)) {
-                    Settling::new(room).run(|_| ()).await;
-                }
+                room.hear_of(extent.newest);
                 return;
             }
         });

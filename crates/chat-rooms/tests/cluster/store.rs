@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
-    NewEvent, OnAppended, Own, Page, PublicRoom, Retention, RoomVersion, StoredSettings,
+    NewEvent, OnAppended, Page, Retention, RoomVersion, StoredSettings, delegate_history,
 };
-use chat_protocol::{Epoch, RoomName, UserId};
+use chat_protocol::RoomName;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -103,10 +103,6 @@ impl NodeStore {
 }
 
 impl HistoryStore for NodeStore {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Disk
     }
@@ -148,10 +144,6 @@ impl HistoryStore for NodeStore {
         .boxed()
     }
 
-    fn public_rooms(&self, limit: usize) -> BoxFuture<'_, Result<Vec<PublicRoom>, HistoryError>> {
-        self.inner.public_rooms(limit)
-    }
-
     fn page(
         &self,
         room: RoomName,
@@ -186,32 +178,5 @@ impl HistoryStore for NodeStore {
         .boxed()
     }
 
-    fn own_reactions(
-        &self,
-        room: RoomName,
-        targets: Vec<u64>,
-        users: Vec<UserId>,
-    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
-        self.inner.own_reactions(room, targets, users)
-    }
-
-    fn mentions_after(
-        &self,
-        room: RoomName,
-        after: u64,
-        users: Vec<UserId>,
-        except: Vec<UserId>,
-        max: usize,
-        retention: Retention,
-    ) -> BoxFuture<'_, Result<chat_history::Count, HistoryError>> {
-        self.inner.mentions_after(room, after, users, except, max, retention)
-    }
-
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
-    }
+    delegate_history! { inner: epoch public_rooms own_reactions mentions_after prune check }
 }
