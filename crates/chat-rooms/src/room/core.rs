@@ -335,11 +335,10 @@ impl Core {
         if self.state.has_record(record.id) {
             return true;
         }
-        let is_present = self.state.present(&record.username, &record.user).is_some();
-        if !is_present && self.state.is_contested(record) {
-            return false;
-        }
-        if !is_present {
+        if self.state.present(&record.username, &record.user).is_none() {
+            if self.state.is_contested(record) {
+                return false;
+            }
             self.finish_leaving_namesake(record, effects);
         }
         self.state.entered_elsewhere(record, effects);

@@ -49,7 +49,7 @@ use crate::room::elsewhere::Elsewhere;
 use crate::room::pages::Oldest;
 use crate::room::policy::{PolicyNews, ServerRules};
 use crate::room::presence_cleanup::PresenceCleanup;
-use crate::room::publisher::Publisher;
+use crate::room::publisher::{Publisher, RecordChanges};
 use crate::room::retention::RetentionRules;
 use crate::room::settle::SettleQueue;
 use crate::room::state::effects::{Effect, Effects};
@@ -418,10 +418,7 @@ impl Room {
                 Effect::ReadPolicy(version) => windows.policy = windows.policy.max(version),
                 Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberEntered(record) => {
-                    if self.context.publisher.is_some() {
-                        windows.records |= core.records.is_none();
-                        core.records.get_or_insert_default().join(record);
-                    }
+                    self.tell_others(core, windows, |changes| changes.join(record));
                 }
                 Effect::MemberLeft(id) => {
                     self.context.meters.left();
@@ -438,9 +435,14 @@ impl Room {
     /// Removes a record of this node from the store, and tells the other nodes.
     fn remove_record(&self, core: &mut Core, id: MemberId, windows: &mut Windows) {
         self.context.presence_cleanup.add(id);
+        self.tell_others(core, windows, |changes| changes.leave(id));
+    }
+
+    /// Adds to what the other nodes are told of the members of this one, if there are others.
+    fn tell_others(&self, core: &mut Core, windows: &mut Windows, add: impl FnOnce(&mut RecordChanges)) {
         if self.context.publisher.is_some() {
             windows.records |= core.records.is_none();
-            core.records.get_or_insert_default().leave(id);
+            add(core.records.get_or_insert_default());
         }
     }
 
